@@ -1,0 +1,100 @@
+namespace ImageUtils.IO;
+
+/// <summary>
+/// Keeps the first bytes of a source whose reads cost a system call, so that two dozen probes share one read, and
+/// the last bytes once somebody asked for them.
+/// </summary>
+internal sealed class HeadCache : IByteSource
+{
+    /// <summary>The cached head's length in bytes; nearly every probe and header fits into it.</summary>
+    internal const int CachedLength = 4096;
+
+    // The formats that are known by their end need 512 bytes of it, or 1,536 (a VMDK's footer).
+    private const int CachedTailLength = 512;
+
+    private readonly IByteSource _inner;
+    private readonly ReadOnlyMemory<byte> _head;
+    private readonly bool _isWhole;
+    private ReadOnlyMemory<byte> _tail;
+    private int _tailAsked;
+
+    private HeadCache(IByteSource inner, ReadOnlyMemory<byte> head, bool isWhole)
+    {
+        _inner = inner;
+        _head = head;
+        _isWhole = isWhole;
+    }
+
+    /// <summary>Reads and keeps the first <paramref name="length"/> bytes.</summary>
+    internal static async ValueTask<HeadCache> CreateAsync(
+        IByteSource inner, int length, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[length];
+        var read = await inner.ReadAsync(0, buffer, cancellationToken).ConfigureAwait(false);
+        return new HeadCache(inner, buffer.AsMemory(0, read), read < length);
+    }
+
+    internal bool TryGet(long offset, int length, out ReadOnlyMemory<byte> bytes)
+    {
+        if (offset + length <= _head.Length)
+        {
+            bytes = _head.Slice((int)offset, length);
+            return true;
+        }
+
+        if (_isWhole)
+        {
+            bytes = offset < _head.Length ? _head[(int)offset..] : default;
+            return true;
+        }
+
+        bytes = default;
+        return false;
+    }
+
+    internal async ValueTask<ReadOnlyMemory<byte>> GetTailAsync(int length, CancellationToken cancellationToken)
+    {
+        if (_isWhole)
+        {
+            return _head[Math.Max(0, _head.Length - length)..];
+        }
+
+        if (_tailAsked < length)
+        {
+            var buffer = new byte[Math.Max(length, CachedTailLength)];
+            var read = await _inner.ReadTailAsync(buffer, cancellationToken).ConfigureAwait(false);
+            (_tail, _tailAsked) = (buffer.AsMemory(0, read), buffer.Length);
+        }
+
+        return _tail[Math.Max(0, _tail.Length - length)..];
+    }
+
+    public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        if (TryGet(offset, buffer.Length, out var cached))
+        {
+            cached.CopyTo(buffer);
+            return cached.Length;
+        }
+
+        if (offset < _head.Length)
+        {
+            var start = _head[(int)offset..];
+            start.CopyTo(buffer);
+            return start.Length + await _inner
+                .ReadAsync(_head.Length, buffer[start.Length..], cancellationToken).ConfigureAwait(false);
+        }
+
+        return await _inner.ReadAsync(offset, buffer, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async ValueTask<int> ReadTailAsync(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        var tail = await GetTailAsync(buffer.Length, cancellationToken).ConfigureAwait(false);
+        tail.CopyTo(buffer);
+        return tail.Length;
+    }
+
+    public ValueTask<long> GetLengthAsync(CancellationToken cancellationToken) =>
+        _inner.GetLengthAsync(cancellationToken);
+}

@@ -1,0 +1,114 @@
+using ImageUtils.Errors;
+using ImageUtils.IO;
+using ImageUtils.Safety;
+
+namespace ImageUtils.Inspection;
+
+/// <summary>What a format is given to inspect one image with, and where it leaves what it found.</summary>
+public sealed class InspectionContext
+{
+    private readonly List<SafetyCheckResult> _results = [];
+
+    internal InspectionContext(ForwardReader reader, InspectionOptions options, int depth)
+    {
+        Reader = reader;
+        Options = options;
+        Depth = depth;
+    }
+
+    /// <summary>Reads the image, forward.</summary>
+    public ForwardReader Reader { get; }
+
+    /// <summary>What the inspection was told.</summary>
+    public InspectionOptions Options { get; }
+
+    /// <summary>What is allowed.</summary>
+    public SafetyPolicy Policy => Options.Policy;
+
+    /// <summary>The description, to be filled in.</summary>
+    public ImageInspection Image { get; } = new();
+
+    /// <summary>How many images this one is inside of.</summary>
+    internal int Depth { get; }
+
+    internal IReadOnlyList<SafetyCheckResult> Results => _results;
+
+    /// <summary>The image passed a check.</summary>
+    public void Pass(string check, string message = "") => Add(check, CheckVerdict.Passed, message);
+
+    /// <summary>The image failed a check; where the policy does not mind, the verdict says so.</summary>
+    public void Fail(string check, string message) => Add(
+        check,
+        Policy.NonFatalChecks.Contains(check, StringComparer.OrdinalIgnoreCase)
+            ? CheckVerdict.Allowed
+            : CheckVerdict.Failed,
+        message);
+
+    /// <summary>There was nothing to look at.</summary>
+    public void Skip(string check, string message) => Add(check, CheckVerdict.Skipped, message);
+
+    /// <summary>Passes where <paramref name="problem"/> is null, fails with it otherwise.</summary>
+    public void Judge(string check, string? problem)
+    {
+        if (problem is null)
+        {
+            Pass(check);
+        }
+        else
+        {
+            Fail(check, problem);
+        }
+    }
+
+    /// <summary>Judges a reference to another file by a gate.</summary>
+    /// <param name="check">The check to give the verdict on.</param>
+    /// <param name="what">What the reference is, such as <c>backing file</c>.</param>
+    /// <param name="references">The names as written in the image; none passes.</param>
+    /// <param name="gate">Decides on each.</param>
+    public void JudgeReferences(string check, string what, IReadOnlyList<string> references, IReferenceGate gate)
+    {
+        foreach (var reference in references)
+        {
+            if (gate.Decide(reference, Options.Path) is { IsAllowed: false } denied)
+            {
+                Fail(check, $"The image names {what} '{Printable.Text(reference)}': {denied.Reason}.");
+                return;
+            }
+        }
+
+        Pass(check, references.Count == 0 ? "" : $"The image names {what} '{Printable.Text(references[0])}', which is allowed.");
+    }
+
+    /// <summary>Whether a verdict on the check is there.</summary>
+    public bool HasVerdict(string check) => _results.Exists(result => result.Name == check);
+
+    /// <summary>Reads a structure that must be there whole.</summary>
+    /// <param name="offset">Where it lies, in bytes from the start of the file.</param>
+    /// <param name="length">Its length in bytes.</param>
+    /// <param name="what">Format and structure, for the message, such as <c>qcow2 header</c>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="TruncatedImageException">The data ends before the structure does.</exception>
+    public async ValueTask<ReadOnlyMemory<byte>> ReadWholeAsync(
+        long offset, int length, string what, CancellationToken cancellationToken)
+    {
+        var bytes = await Reader.ReadAsync(offset, length, cancellationToken).ConfigureAwait(false);
+        return bytes.Length == length
+            ? bytes
+            : throw new TruncatedImageException(
+                $"The {what} should be {length} bytes at byte {offset}, but the file has only {bytes.Length} of them: "
+                + "the file is cut short.");
+    }
+
+    internal void AddInner(SafetyCheckResult inner) =>
+        _results.Add(inner with { Name = CheckNames.InnerPrefix + inner.Name });
+
+    private void Add(string check, CheckVerdict verdict, string message)
+    {
+        if (HasVerdict(check))
+        {
+            throw new InvalidOperationException($"The check '{check}' has a verdict already.");
+        }
+
+        _results.Add(new SafetyCheckResult(check, verdict, message));
+    }
+}

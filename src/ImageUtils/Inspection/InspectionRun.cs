@@ -1,0 +1,207 @@
+using ImageUtils.Errors;
+using ImageUtils.Formats;
+using ImageUtils.IO;
+using ImageUtils.Safety;
+
+namespace ImageUtils.Inspection;
+
+/// <summary>
+/// Inspects one source: every format probes it, those that match inspect it, and their findings are joined. Over a
+/// file each format runs to its end in turn; over a forward-only stream all wait for their bytes side by side.
+/// </summary>
+internal sealed class InspectionRun
+{
+    /// <summary>The most that is read of an image, in bytes; large known structures (LUKS key material) come on top.</summary>
+    internal const long ReadLimit = 256 * 1024 - ForwardReader.TailLength;
+
+    private readonly IByteSource _source;
+    private readonly InspectionOptions _options;
+    private readonly ReadBudget _budget;
+    private readonly long _start;
+    private readonly int _depth;
+    private readonly FormatRun[] _runs;
+    private int _undecided;
+
+    internal InspectionRun(IByteSource source, InspectionOptions options)
+        : this(source, options, new ReadBudget(ReadLimit), 0, 0)
+    {
+    }
+
+    private InspectionRun(IByteSource source, InspectionOptions options, ReadBudget budget, long start, int depth)
+    {
+        _source = source;
+        _options = options;
+        _budget = budget;
+        _start = start;
+        _depth = depth;
+        _runs = new FormatRun[FormatRegistry.All.Count];
+        _undecided = _runs.Length;
+    }
+
+    /// <summary>What is known so far of whether each format matches; null: not yet.</summary>
+    internal bool? HasMatched(ImageFormat format) =>
+        Array.Find(_runs, run => run?.Format.Format == format)?.Matched;
+
+    /// <summary>The formats that match so far.</summary>
+    internal IEnumerable<ImageFormat> Matches =>
+        _runs.Where(run => run?.Matched == true).Select(run => run.Format.Format);
+
+    /// <summary>Whether every format has been decided on.</summary>
+    internal bool IsDecided => _undecided == 0;
+
+    /// <summary>
+    /// The checks that have failed so far. A partition table's do not count while the content may be an optical disc.
+    /// </summary>
+    internal IEnumerable<SafetyCheckResult> Failures =>
+        _runs.Where(run => run?.Context is not null)
+            .Where(run => run.Format.Format is not (ImageFormat.Gpt or ImageFormat.Mbr)
+                || HasMatched(ImageFormat.Iso) == false)
+            .SelectMany(run => run.Context!.Results)
+            .Where(result => result.IsFailure);
+
+    /// <summary>Inspects what is inside another image, forward from where its reader is.</summary>
+    internal static async ValueTask<ImageInspection> InspectInnerAsync(
+        IByteSource source, InspectionContext outer, CancellationToken cancellationToken)
+    {
+        var run = new InspectionRun(
+            source,
+            outer.Options with { Passphrase = null },
+            outer.Reader.Budget,
+            0,
+            outer.Depth + 1);
+        return await run.RunAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    internal async ValueTask<ImageInspection> RunAsync(CancellationToken cancellationToken)
+    {
+        var tasks = new Task[_runs.Length];
+        for (var index = 0; index < _runs.Length; index++)
+        {
+            _runs[index] = new FormatRun(FormatRegistry.All[index]);
+            tasks[index] = ProbeAndInspectAsync(_runs[index], cancellationToken).AsTask();
+        }
+
+        await Task.WhenAll(tasks).ConfigureAwait(false);
+
+        var matched = Array.FindAll(_runs, run => run.Matched == true);
+        FormatRun main;
+        if (matched.Length > 0)
+        {
+            main = matched[0];
+        }
+        else
+        {
+            main = new FormatRun(FormatRegistry.Raw) { Matched = true };
+            await InspectAsync(main, cancellationToken).ConfigureAwait(false);
+        }
+
+        return await JoinAsync(main, matched, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Describes the source as raw without looking at a single byte of it.</summary>
+    internal async ValueTask<ImageInspection> RunAsRawAsync(CancellationToken cancellationToken)
+    {
+        var run = new FormatRun(FormatRegistry.Raw) { Matched = true };
+        await InspectAsync(run, cancellationToken).ConfigureAwait(false);
+        var context = run.Context!;
+        context.Skip(CheckNames.Ambiguous, "The caller says that the image is raw, so its content was not looked at.");
+        return await FinishAsync(context, [ImageFormat.Raw], cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask ProbeAndInspectAsync(FormatRun run, CancellationToken cancellationToken)
+    {
+        var reader = new ForwardReader(_source, _budget, _start);
+        run.Matched = await run.Format.ProbeAsync(reader, cancellationToken).ConfigureAwait(false);
+        _undecided--;
+        if (run.Matched == true)
+        {
+            await InspectAsync(run, cancellationToken, reader).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask InspectAsync(
+        FormatRun run, CancellationToken cancellationToken, ForwardReader? reader = null)
+    {
+        var context = new InspectionContext(
+            reader ?? new ForwardReader(_source, _budget, _start), _options, _depth);
+        context.Image.Format = run.Format.Format;
+        run.Context = context;
+        try
+        {
+            await run.Format.InspectAsync(context, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ImageFormatException exception)
+        {
+            if (!context.HasVerdict(exception.Check))
+            {
+                context.Fail(exception.Check, exception.Message);
+            }
+            else if (!context.Results.Any(result => result.IsFailure))
+            {
+                throw new InvalidOperationException(
+                    $"'{exception.Check}' passed before its structure was found malformed.", exception);
+            }
+
+            foreach (var check in run.Format.Checks.Where(check => !context.HasVerdict(check.Name)))
+            {
+                context.Skip(check.Name, "The image is too malformed to look at this.");
+            }
+        }
+
+        if (run.Format.Checks.FirstOrDefault(check => !context.HasVerdict(check.Name)) is { } forgotten)
+        {
+            throw new InvalidOperationException(
+                $"{run.Format.Format.ToName()} gave no verdict on its check '{forgotten.Name}'.");
+        }
+    }
+
+    private async ValueTask<ImageInspection> JoinAsync(
+        FormatRun main, FormatRun[] matched, CancellationToken cancellationToken)
+    {
+        var formats = matched.Length == 0 ? [main.Format.Format] : matched.Select(run => run.Format.Format).ToArray();
+        var context = main.Context!;
+        var isDisc = formats.Contains(ImageFormat.Iso)
+            && Array.TrueForAll(formats, format => format is ImageFormat.Iso or ImageFormat.Gpt or ImageFormat.Mbr);
+        if (isDisc && main.Format.Format != ImageFormat.Iso)
+        {
+            // A bootable disc carries a partition table for those who write it to a stick: it is a disc all the same.
+            context = Array.Find(matched, run => run.Format.Format == ImageFormat.Iso)!.Context!;
+        }
+
+        string? problem = null;
+        if (formats.Length > 1 && !isDisc)
+        {
+            problem = $"The content matches several formats: {string.Join(", ", formats.Select(f => f.ToName()))}. "
+                + "One may be hidden in another.";
+        }
+        else if (context.Image.Format.ToQemuName() is "raw" or null
+            && _options.Path?.EndsWith(".dmg", StringComparison.Ordinal) == true)
+        {
+            problem = $"The content is {context.Image.Format.ToName()}, but qemu takes any file whose name ends in "
+                + "'.dmg' for a dmg. Rename the file.";
+        }
+
+        context.Judge(CheckNames.Ambiguous, problem);
+        return await FinishAsync(context, formats, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<ImageInspection> FinishAsync(
+        InspectionContext context, IReadOnlyList<ImageFormat> formats, CancellationToken cancellationToken)
+    {
+        var image = context.Image;
+        image.FileSize = await _source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
+        image.MatchedFormats = formats;
+        PolicyChecks.Run(context);
+        image.Checks = context.Results;
+        return image;
+    }
+
+    private sealed class FormatRun(IImageFormat format)
+    {
+        public IImageFormat Format => format;
+
+        public bool? Matched { get; set; }
+
+        public InspectionContext? Context { get; set; }
+    }
+}

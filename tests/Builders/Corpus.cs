@@ -1,0 +1,10 @@
+namespace ImageUtils.Builders;
+
+/// <summary>Every valid and hostile image, format by format. Each format's cases are made in its own file.</summary>
+public static class Corpus
+{
+    public static IReadOnlyList<CorpusCase> All { get; } =
+    [
+        .. Qcow2Cases.All,
+    ];
+}

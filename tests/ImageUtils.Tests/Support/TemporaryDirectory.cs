@@ -1,0 +1,11 @@
+namespace ImageUtils.Tests.Support;
+
+/// <summary>A directory that is gone, with all that is in it, when the test is.</summary>
+internal sealed class TemporaryDirectory : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("imageutils-").FullName;
+
+    public string this[string name] => System.IO.Path.Combine(Path, name);
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
