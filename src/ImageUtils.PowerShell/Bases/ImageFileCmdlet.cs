@@ -1,0 +1,144 @@
+using System.Management.Automation;
+using ImageUtils.Errors;
+using Microsoft.PowerShell.Commands;
+
+namespace ImageUtils.PowerShell.Bases;
+
+/// <summary>A cmdlet that takes files by pattern, by exact name, or from <c>Get-ChildItem</c>.</summary>
+public abstract class ImageFileCmdlet : ImageUtilsCmdlet
+{
+    /// <summary>The parameter set of <see cref="Path"/>.</summary>
+    protected const string PathSet = "Path";
+
+    /// <summary>The parameter set of <see cref="LiteralPath"/>.</summary>
+    protected const string LiteralPathSet = "LiteralPath";
+
+    // What FileInfo objects in a pipeline carry as their PSPath.
+    private const string FileSystemPrefix = @"Microsoft.PowerShell.Core\FileSystem::";
+
+    /// <summary>Files, with wildcards.</summary>
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true,
+        ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>Files, by their exact names.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
+    [Alias("PSPath", "LP", "FullName")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        if (ParameterSetName == LiteralPathSet)
+        {
+            foreach (var path in LiteralPath)
+            {
+                if (ToFileSystemPath(path) is { } file)
+                {
+                    ProcessOne(file, MyInvocation.ExpectingInput);
+                }
+            }
+
+            return;
+        }
+
+        foreach (var pattern in Path)
+        {
+            ProcessPattern(pattern);
+        }
+    }
+
+    /// <summary>Does the work on one file.</summary>
+    /// <param name="path">An absolute path of the operating system.</param>
+    protected abstract void ProcessFile(string path);
+
+    private void ProcessPattern(string pattern)
+    {
+        var hasWildcards = WildcardPattern.ContainsWildcardCharacters(pattern);
+        if (!hasWildcards)
+        {
+            if (ToFileSystemPath(pattern) is { } file)
+            {
+                ProcessOne(file, MyInvocation.ExpectingInput);
+            }
+
+            return;
+        }
+
+        System.Collections.ObjectModel.Collection<string> files;
+        ProviderInfo provider;
+        try
+        {
+            files = SessionState.Path.GetResolvedProviderPathFromPSPath(pattern, out provider);
+        }
+        catch (RuntimeException exception)
+        {
+            WriteError(new ErrorRecord(exception.ErrorRecord, exception));
+            return;
+        }
+
+        if (provider.ImplementingType != typeof(FileSystemProvider))
+        {
+            WriteError(ErrorRecords.NotAFileSystemPath(pattern));
+            return;
+        }
+
+        if (files.Count == 0)
+        {
+            if (ToFileSystemPath(pattern) is { } name && File.Exists(name))
+            {
+                WriteError(ErrorRecords.WildcardsOfAName(pattern));
+            }
+            else
+            {
+                WriteVerbose($"No file matches '{pattern}'.");
+            }
+        }
+
+        foreach (var file in files)
+        {
+            ProcessOne(file, isOneOfMany: true);
+        }
+    }
+
+    private void ProcessOne(string path, bool isOneOfMany) => ForItem(path, () =>
+    {
+        try
+        {
+            ProcessFile(path);
+        }
+        catch (ImageFileException exception)
+            when (isOneOfMany && exception.Problem == ImageFileProblem.IsDirectory)
+        {
+            WriteVerbose($"'{path}' is a directory; passed over.");
+        }
+    });
+
+    private string? ToFileSystemPath(string path)
+    {
+        if (path.StartsWith(FileSystemPrefix, StringComparison.OrdinalIgnoreCase))
+        {
+            return path[FileSystemPrefix.Length..];
+        }
+
+        try
+        {
+            var resolved = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);
+            if (provider.ImplementingType == typeof(FileSystemProvider))
+            {
+                return resolved;
+            }
+
+            WriteError(ErrorRecords.NotAFileSystemPath(path));
+        }
+        catch (RuntimeException exception)
+        {
+            WriteError(new ErrorRecord(exception.ErrorRecord, exception));
+        }
+
+        return null;
+    }
+}
