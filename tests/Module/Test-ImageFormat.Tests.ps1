@@ -34,7 +34,7 @@ Describe 'Test-ImageFormat' {
             @{ Name = 'disk-stream.vmdk'; Format = 'Vmdk'; Safe = $true }
             @{ Name = 'disk.vdi'; Format = 'Vdi'; Safe = $true }
             @{ Name = 'disk.qcow2.gz'; Format = 'Gzip'; Safe = $true }
-            @{ Name = 'disk.qed'; Format = 'Qed'; Safe = $false; Failure = 'banned' }
+            @{ Name = 'refused.qed'; Format = 'Qed'; Safe = $false; Failure = 'banned' }
             @{ Name = 'overlay.qcow2'; Format = 'Qcow2'; Safe = $false; Failure = 'backing_file' }
             @{ Name = 'descriptor.vmdk'; Format = 'Vmdk'; Safe = $false; Failure = 'extents' }
         ) {
@@ -218,7 +218,7 @@ Describe 'Test-ImageFormat' {
     Context 'a long pipeline' {
         It 'goes through 3,000 files with bad ones among them' {
             $many = New-Item -ItemType Directory "$TestDrive/many"
-            $samples = Get-ChildItem "$data/disk*" -File
+            $samples = Get-ChildItem "$data/disk*", "$data/refused.qed"
             foreach ($number in 0..2999) {
                 $target = "$many/{0:d4}" -f $number
                 switch ($number) {
