@@ -34,11 +34,14 @@ internal sealed class Qcow2Format : IImageFormat
     public async ValueTask InspectAsync(InspectionContext context, CancellationToken cancellationToken)
     {
         var bytes = await context.Reader.ReadAsync(0, Qcow2Header.MaximumLength, cancellationToken).ConfigureAwait(false);
-        if (bytes.Length < Qcow2Header.Version2Length)
+        var needed = bytes.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(bytes.Span[4..]) >= 3
+            ? Qcow2Header.Version3Length
+            : Qcow2Header.Version2Length;
+        if (bytes.Length < needed)
         {
             throw new TruncatedImageException(
-                $"The qcow2 header has {Qcow2Header.Version2Length} bytes at least, but the file has only "
-                + $"{bytes.Length}: the file is cut short.");
+                $"The qcow2 header has {needed} bytes at least, but the file has only {bytes.Length}: "
+                + "the file is cut short.");
         }
 
         var header = Qcow2Header.Parse(bytes.Span);
