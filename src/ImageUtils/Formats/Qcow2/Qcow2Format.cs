@@ -54,6 +54,7 @@ internal sealed class Qcow2Format : IImageFormat
         context.Image.BackingFile = backingFile;
         context.Image.BackingFormat = extensions.BackingFormat;
         context.Image.DataFile = extensions.DataFile;
+        context.Image.Details = (Qcow2Details)context.Image.Details! with { DataFile = extensions.DataFile };
         JudgeReferences(context, header, backingFile, extensions.DataFile);
 
         var tables = new List<(long Offset, int Length, Action<ReadOnlyMemory<byte>> Use)>();
@@ -91,6 +92,7 @@ internal sealed class Qcow2Format : IImageFormat
         {
             Compat = isVersion3 ? "1.1" : "0.10",
             RefcountBits = header.RefcountOrder <= Qcow2SafetyChecks.MaximumRefcountOrder ? 1 << (int)header.RefcountOrder : 0,
+            CompressionType = image.CompressionType,
             LazyRefcounts = isVersion3 ? header.CompatibleFeatures.HasFlag(Qcow2CompatibleFeatures.LazyRefcounts) : null,
             Corrupt = isVersion3 ? image.IsCorrupt : null,
             ExtendedL2 = isVersion3 ? header.IncompatibleFeatures.HasFlag(Qcow2IncompatibleFeatures.ExtendedL2) : null,
