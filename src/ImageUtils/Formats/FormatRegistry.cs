@@ -7,6 +7,7 @@ public static class FormatRegistry
     public static IReadOnlyList<IImageFormat> All { get; } =
     [
         new Qcow2.Qcow2Format(),
+        new Vmdk.VmdkFormat(),
     ];
 
     /// <summary>What content is when no format in <see cref="All"/> matches.</summary>
