@@ -8,6 +8,9 @@ public static class FormatRegistry
     [
         new Qcow2.Qcow2Format(),
         new Vmdk.VmdkFormat(),
+        new Qcow.QcowFormat(),
+        new Qed.QedFormat(),
+        new Parallels.ParallelsFormat(),
     ];
 
     /// <summary>What content is when no format in <see cref="All"/> matches.</summary>
