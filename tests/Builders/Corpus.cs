@@ -6,5 +6,6 @@ public static class Corpus
     public static IReadOnlyList<CorpusCase> All { get; } =
     [
         .. Qcow2Cases.All,
+        .. VmdkCases.All,
     ];
 }

@@ -7,6 +7,10 @@ public static class FormatRegistry
     public static IReadOnlyList<IImageFormat> All { get; } =
     [
         new Qcow2.Qcow2Format(),
+        new Vmdk.VmdkFormat(),
+        new Qcow.QcowFormat(),
+        new Qed.QedFormat(),
+        new Parallels.ParallelsFormat(),
     ];
 
     /// <summary>What content is when no format in <see cref="All"/> matches.</summary>
