@@ -7,6 +7,15 @@ public static class FormatRegistry
     public static IReadOnlyList<IImageFormat> All { get; } =
     [
         new Qcow2.Qcow2Format(),
+        new Iso.IsoFormat(),
+        new PartitionTable.GptFormat(),
+        new PartitionTable.MbrFormat(),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Gzip),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Xz),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Bzip2),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Zstd),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Zip),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Lha),
     ];
 
     /// <summary>What content is when no format in <see cref="All"/> matches.</summary>
