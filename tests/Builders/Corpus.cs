@@ -7,5 +7,8 @@ public static class Corpus
     [
         .. Qcow2Cases.All,
         .. VmdkCases.All,
+        .. PartitionTableCases.All,
+        .. IsoCases.All,
+        .. WrapperCases.All,
     ];
 }
