@@ -4,6 +4,7 @@ using ImageUtils.Cli;
 var root = new RootCommand("Says what disk images really are, and whether they are safe.")
 {
     TestCommand.Create(),
+    InfoCommand.Create(),
     ChecksCommand.Create(),
 };
 var result = root.Parse(args);

@@ -37,7 +37,13 @@ internal static class ErrorRecords
             ImageFileProblem.CannotOpen => ErrorCategory.OpenError,
             _ => ErrorCategory.ReadError,
         },
-        ImageFormatException => ErrorCategory.InvalidData,
+        ImageFormatException or ImageFormatMismatchException or QemuOutputException => ErrorCategory.InvalidData,
+        ImageUnsafeException => ErrorCategory.SecurityError,
+        QemuImgNotFoundException => ErrorCategory.NotInstalled,
+        QemuDriverMissingException => ErrorCategory.NotImplemented,
+        QemuImgTimedOutException => ErrorCategory.OperationTimeout,
+        QemuImgLimitExceededException => ErrorCategory.LimitsExceeded,
+        QemuImgFailedException => ErrorCategory.FromStdErr,
         _ => ErrorCategory.NotSpecified,
     };
 }

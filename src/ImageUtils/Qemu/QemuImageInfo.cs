@@ -1,4 +1,5 @@
 using ImageUtils.Inspection;
+using ImageUtils.Safety;
 
 namespace ImageUtils.Qemu;
 
@@ -81,6 +82,9 @@ public sealed record QemuImageInfo
     /// <summary>The images below this one, nearest first; empty unless they were asked for.</summary>
     public IReadOnlyList<QemuImageInfo> BackingChain { get; init; } = [];
 
+    /// <summary>The safety checks that the image failed; none where nobody inspected it.</summary>
+    public IReadOnlyList<SafetyCheckResult> Failures { get; init; } = [];
+
     /// <summary>Who answered.</summary>
     public InfoEngine Engine { get; init; }
 
@@ -116,6 +120,7 @@ public sealed record QemuImageInfo
             BackingFormat = inspection.BackingFormat,
             Snapshots = inspection.Snapshots,
             FormatSpecific = inspection.Details,
+            Failures = [.. inspection.Failures],
             Engine = InfoEngine.Native,
         };
     }
