@@ -6,5 +6,8 @@ public static class Corpus
     public static IReadOnlyList<CorpusCase> All { get; } =
     [
         .. Qcow2Cases.All,
+        .. VhdCases.All,
+        .. VhdxCases.All,
+        .. VdiCases.All,
     ];
 }
