@@ -9,5 +9,9 @@ public static class Corpus
         .. VhdCases.All,
         .. VhdxCases.All,
         .. VdiCases.All,
+        .. VmdkCases.All,
+        .. PartitionTableCases.All,
+        .. IsoCases.All,
+        .. WrapperCases.All,
     ];
 }

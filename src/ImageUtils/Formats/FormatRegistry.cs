@@ -10,6 +10,19 @@ public static class FormatRegistry
         new Vhd.VhdFormat(),
         new Vhdx.VhdxFormat(),
         new Vdi.VdiFormat(),
+        new Vmdk.VmdkFormat(),
+        new Qcow.QcowFormat(),
+        new Qed.QedFormat(),
+        new Parallels.ParallelsFormat(),
+        new Iso.IsoFormat(),
+        new PartitionTable.GptFormat(),
+        new PartitionTable.MbrFormat(),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Gzip),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Xz),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Bzip2),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Zstd),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Zip),
+        new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Lha),
     ];
 
     /// <summary>What content is when no format in <see cref="All"/> matches.</summary>

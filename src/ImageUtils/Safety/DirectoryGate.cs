@@ -51,7 +51,11 @@ public sealed class DirectoryGate : IReferenceGate
         try
         {
             // A relative name is relative to the directory of the image as it was named, as qemu does it.
-            var directory = referrerPath is null ? "/" : Path.GetDirectoryName(Path.GetFullPath(referrerPath)) ?? "/";
+            // Its ".." parts are left to Resolve, which takes them after the links before them, as the system does.
+            var directory = referrerPath is null
+                ? "/"
+                : Path.GetDirectoryName(Path.Join(
+                    Path.IsPathRooted(referrerPath) ? "" : Environment.CurrentDirectory, referrerPath)) ?? "/";
             full = Resolve(Path.IsPathRooted(reference) ? reference : Path.Join(directory, reference));
         }
         catch (IOException exception)

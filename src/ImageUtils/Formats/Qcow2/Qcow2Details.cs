@@ -11,6 +11,9 @@ public sealed record Qcow2Details : FormatDetails
     /// <summary>The width of a reference count, in bits.</summary>
     public required int RefcountBits { get; init; }
 
+    /// <summary>How compressed clusters are compressed: <c>zlib</c> or <c>zstd</c>; null where it was not said.</summary>
+    public string? CompressionType { get; init; }
+
     /// <summary>Whether reference counts may lag behind; null in version 2.</summary>
     public bool? LazyRefcounts { get; init; }
 
@@ -20,11 +23,17 @@ public sealed record Qcow2Details : FormatDetails
     /// <summary>Whether L2 entries carry subclusters; null in version 2.</summary>
     public bool? ExtendedL2 { get; init; }
 
+    /// <summary>The external data file, as written in the image; null without one.</summary>
+    public string? DataFile { get; init; }
+
     /// <summary>Whether an external data file is itself a raw image; null without one.</summary>
     public bool? DataFileRaw { get; init; }
 
     /// <summary>How the guest's data is encrypted (<c>aes</c>, <c>luks</c>); null where it is not.</summary>
     public string? EncryptionFormat { get; init; }
+
+    /// <summary>The header of the encryption, described as a volume of its own would be; null where it was not read.</summary>
+    public FormatDetails? Encryption { get; init; }
 
     /// <summary>Dirty bitmaps stored in the image.</summary>
     public IReadOnlyList<Qcow2Bitmap> Bitmaps { get; init; } = [];

@@ -34,11 +34,14 @@ internal sealed class Qcow2Format : IImageFormat
     public async ValueTask InspectAsync(InspectionContext context, CancellationToken cancellationToken)
     {
         var bytes = await context.Reader.ReadAsync(0, Qcow2Header.MaximumLength, cancellationToken).ConfigureAwait(false);
-        if (bytes.Length < Qcow2Header.Version2Length)
+        var needed = bytes.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(bytes.Span[4..]) >= 3
+            ? Qcow2Header.Version3Length
+            : Qcow2Header.Version2Length;
+        if (bytes.Length < needed)
         {
             throw new TruncatedImageException(
-                $"The qcow2 header has {Qcow2Header.Version2Length} bytes at least, but the file has only "
-                + $"{bytes.Length}: the file is cut short.");
+                $"The qcow2 header has {needed} bytes at least, but the file has only {bytes.Length}: "
+                + "the file is cut short.");
         }
 
         var header = Qcow2Header.Parse(bytes.Span);
@@ -51,6 +54,7 @@ internal sealed class Qcow2Format : IImageFormat
         context.Image.BackingFile = backingFile;
         context.Image.BackingFormat = extensions.BackingFormat;
         context.Image.DataFile = extensions.DataFile;
+        context.Image.Details = (Qcow2Details)context.Image.Details! with { DataFile = extensions.DataFile };
         JudgeReferences(context, header, backingFile, extensions.DataFile);
 
         var tables = new List<(long Offset, int Length, Action<ReadOnlyMemory<byte>> Use)>();
@@ -88,6 +92,7 @@ internal sealed class Qcow2Format : IImageFormat
         {
             Compat = isVersion3 ? "1.1" : "0.10",
             RefcountBits = header.RefcountOrder <= Qcow2SafetyChecks.MaximumRefcountOrder ? 1 << (int)header.RefcountOrder : 0,
+            CompressionType = image.CompressionType,
             LazyRefcounts = isVersion3 ? header.CompatibleFeatures.HasFlag(Qcow2CompatibleFeatures.LazyRefcounts) : null,
             Corrupt = isVersion3 ? image.IsCorrupt : null,
             ExtendedL2 = isVersion3 ? header.IncompatibleFeatures.HasFlag(Qcow2IncompatibleFeatures.ExtendedL2) : null,

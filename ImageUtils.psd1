@@ -1,0 +1,30 @@
+@{
+    RootModule           = 'module/bin/ImageUtils.PowerShell.dll'
+    ModuleVersion        = '0.1.0'
+    GUID                 = '6d0a4f0e-6a55-4f0b-9d3c-2f1c7f6a7b21'
+    Author               = 'The ImageUtils developers'
+    CompanyName          = 'The ImageUtils developers'
+    Copyright            = 'Copyright The ImageUtils developers. Apache License 2.0.'
+    Description          = 'Inspects, checks and converts virtual machine disk images: what OpenStack does with images, at a prompt or in a runbook, with or without qemu-img.'
+    PowerShellVersion    = '7.6'
+    CompatiblePSEditions = @('Core')
+    FormatsToProcess     = @('module/ImageUtils.Format.ps1xml')
+    TypesToProcess       = @('module/ImageUtils.Types.ps1xml')
+    FunctionsToExport    = @()
+    AliasesToExport      = @()
+    VariablesToExport    = @()
+    CmdletsToExport      = @(
+        'ConvertFrom-QemuImageInfo'
+        'Get-QemuImageInfo'
+        'Get-QemuImageVersion'
+        'New-ImagePolicy'
+        'Test-ImageFormat'
+        'Test-QemuImageVersion'
+    )
+    PrivateData          = @{
+        PSData = @{
+            Tags       = @('qcow2', 'vhd', 'vhdx', 'vmdk', 'vdi', 'luks', 'qemu', 'qemu-img', 'OpenStack', 'Glance', 'disk-image')
+            LicenseUri = 'https://www.apache.org/licenses/LICENSE-2.0'
+        }
+    }
+}

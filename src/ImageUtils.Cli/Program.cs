@@ -1,0 +1,11 @@
+using System.CommandLine;
+using ImageUtils.Cli;
+
+var root = new RootCommand("Says what disk images really are, and whether they are safe.")
+{
+    TestCommand.Create(),
+    ChecksCommand.Create(),
+};
+var result = root.Parse(args);
+var code = await result.InvokeAsync().ConfigureAwait(false);
+return result.Errors.Count > 0 ? ExitCode.Error : code;

@@ -1,0 +1,36 @@
+using ImageUtils.Tests.Support;
+
+namespace ImageUtils.Tests.Module;
+
+/// <summary>Runs each Pester file in a PowerShell of its own, over the module that this build made.</summary>
+public sealed class PesterTests
+{
+    // Fails on any failed test, container or block, and on a file in which nothing ran.
+    private const string Script = """
+        $ErrorActionPreference = 'Stop'
+        $configuration = New-PesterConfiguration
+        $configuration.Run.Path = $args[0]
+        $configuration.Run.PassThru = $true
+        $configuration.Output.Verbosity = 'Detailed'
+        $configuration.Output.RenderMode = 'Plaintext'
+        $result = Invoke-Pester -Configuration $configuration
+        if ($result.Result -ne 'Passed' -or $result.PassedCount -eq 0) { exit 1 }
+        """;
+
+    public static TheoryData<string> Files => [.. PesterFiles.All];
+
+    [SkippableTheory]
+    [MemberData(nameof(Files))]
+    public void Pester_passes(string file)
+    {
+        Tool.Require("pwsh", "PowerShell 7.6");
+        using var script = new TemporaryFile(System.Text.Encoding.UTF8.GetBytes(Script), ".ps1");
+        var (available, _, _) = ConsoleFront.RunWith(
+            "pwsh", "-NoProfile", "-NonInteractive", "-Command", "Import-Module Pester -MinimumVersion 5.0");
+        Skip.If(available != 0, "pwsh has no Pester 5");
+        var (code, output, error) = ConsoleFront.RunWith(
+            "pwsh", "-NoProfile", "-NonInteractive", "-File", script.Path,
+            Path.Combine(Repository.Root, "tests", "Module", file));
+        Assert.True(code == 0, $"{file}:\n{output}\n{error}");
+    }
+}

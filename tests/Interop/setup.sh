@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs the real tools that tests compare with, on Debian and Ubuntu. What is missing elsewhere, tests skip.
+set -uo pipefail
+packages=(
+    qemu-utils qemu-block-extra libvhdi-utils libvmdk-utils libqcow-utils cryptsetup-bin
+    genisoimage dosfstools gdisk ntfs-3g exfatprogs zstd bzip2 xz-utils zip jlha-utils util-linux mount
+)
+if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+    echo "setup: not root on Debian or Ubuntu; install these by hand: ${packages[*]}" >&2
+    exit 0
+fi
+missing=()
+for package in "${packages[@]}"; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# One by one: a package that a release does not have must not keep the others away.
+for package in "${missing[@]}"; do
+    apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 ||
+        echo "setup: $package cannot be installed; its tests will be skipped" >&2
+done
