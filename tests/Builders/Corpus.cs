@@ -6,6 +6,9 @@ public static class Corpus
     public static IReadOnlyList<CorpusCase> All { get; } =
     [
         .. Qcow2Cases.All,
+        .. VhdCases.All,
+        .. VhdxCases.All,
+        .. VdiCases.All,
         .. VmdkCases.All,
         .. PartitionTableCases.All,
         .. IsoCases.All,

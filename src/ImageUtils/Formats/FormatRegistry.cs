@@ -7,6 +7,9 @@ public static class FormatRegistry
     public static IReadOnlyList<IImageFormat> All { get; } =
     [
         new Qcow2.Qcow2Format(),
+        new Vhd.VhdFormat(),
+        new Vhdx.VhdxFormat(),
+        new Vdi.VdiFormat(),
         new Vmdk.VmdkFormat(),
         new Qcow.QcowFormat(),
         new Qed.QedFormat(),
