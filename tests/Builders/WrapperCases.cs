@@ -93,9 +93,10 @@ public static class WrapperCases
 
                 return image.Byte(1, sum).ToArray();
             case 2:
-                return image.Little16(0, 40).Byte(23, (byte)'U').ToArray();
+                return image.Little16(0, 37).Byte(23, (byte)'U').Little16(24, 11).Byte(26, 1).Text(27, Name).ToArray();
             default:
-                return image.Little16(0, 4).Byte(23, (byte)'U').Little32(24, 60).ToArray();
+                return image.Little16(0, 4).Byte(23, (byte)'U').Little32(24, 45).Little32(28, 13).Byte(32, 1)
+                    .Text(33, Name).ToArray();
         }
     }
 
