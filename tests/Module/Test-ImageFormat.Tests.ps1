@@ -123,8 +123,6 @@ Describe 'Test-ImageFormat' {
         It 'completes formats' {
             $line = 'Test-ImageFormat x -ExpectedFormat vh'
             (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be 'vhd', 'vhdx'
-            $line = 'Test-ImageFormat x -ExpectedFormat par'
-            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be 'parallels'
         }
     }
 
