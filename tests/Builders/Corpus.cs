@@ -7,5 +7,12 @@ public static class Corpus
     [
         .. Qcow2Cases.All,
         .. VmdkCases.All,
+        .. QcowCases.All,
+        .. QedCases.All,
+        .. ParallelsCases.All,
+        .. DmgCases.All,
+        .. OvaCases.All,
+        .. BochsCases.All,
+        .. CloopCases.All,
     ];
 }

@@ -11,6 +11,10 @@ public static class FormatRegistry
         new Qcow.QcowFormat(),
         new Qed.QedFormat(),
         new Parallels.ParallelsFormat(),
+        new Dmg.DmgFormat(),
+        new Ova.OvaFormat(),
+        new Bochs.BochsFormat(),
+        new Cloop.CloopFormat(),
     ];
 
     /// <summary>What content is when no format in <see cref="All"/> matches.</summary>

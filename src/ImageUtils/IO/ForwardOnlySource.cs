@@ -18,7 +18,7 @@ public sealed class ForwardOnlySource : IByteSource
     private readonly byte[] _head = new byte[ForwardReader.HeadLength];
     private readonly byte[] _tail = new byte[ForwardReader.TailLength];
     private readonly List<PendingRead> _pending = [];
-    private readonly TaskCompletionSource _end = new();
+    private readonly List<TaskCompletionSource> _waitingForEnd = [];
     private long _position;
 
     /// <summary>How many bytes have passed.</summary>
@@ -59,7 +59,11 @@ public sealed class ForwardOnlySource : IByteSource
             read.Complete();
         }
 
-        _end.TrySetResult();
+        // One source for each: a task that several wait for goes on in one of them only, and leaves the rest to the pool.
+        foreach (var waiting in _waitingForEnd)
+        {
+            waiting.SetResult();
+        }
     }
 
     /// <inheritdoc/>
@@ -99,7 +103,7 @@ public sealed class ForwardOnlySource : IByteSource
     public async ValueTask<int> ReadTailAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(buffer.Length, _tail.Length);
-        await _end.Task.ConfigureAwait(false);
+        await WaitForEndAsync().ConfigureAwait(false);
         var length = (int)Math.Min(buffer.Length, _position);
         for (var index = 0; index < length; index++)
         {
@@ -112,8 +116,20 @@ public sealed class ForwardOnlySource : IByteSource
     /// <inheritdoc/>
     public async ValueTask<long> GetLengthAsync(CancellationToken cancellationToken)
     {
-        await _end.Task.ConfigureAwait(false);
+        await WaitForEndAsync().ConfigureAwait(false);
         return _position;
+    }
+
+    private Task WaitForEndAsync()
+    {
+        if (IsComplete)
+        {
+            return Task.CompletedTask;
+        }
+
+        var waiting = new TaskCompletionSource();
+        _waitingForEnd.Add(waiting);
+        return waiting.Task;
     }
 
     private PendingRead? TakeNextEndingBy(long end)
