@@ -155,6 +155,19 @@ public sealed class VmdkTests
     }
 
     [Fact]
+    public void A_forbidden_descriptor_cuts_a_download_off_within_its_first_sectors()
+    {
+        var inspector = new StreamInspector();
+        inspector.Push(VmdkCases.WithDescriptor(VmdkCases.Text("monolithicFlat")).ToArray().AsSpan(0, 4096));
+        Assert.True(inspector.IsRejected);
+        Assert.Contains(inspector.Failures, check => check.Name == "descriptor");
+
+        var sound = new StreamInspector();
+        sound.Push(VmdkCases.Valid().ToArray().AsSpan(0, 4096));
+        Assert.False(sound.IsRejected);
+    }
+
+    [Fact]
     public void An_unclean_shutdown_makes_it_dirty() =>
         Assert.True(Inspected.Bytes(VmdkCases.Valid().Byte(72, 1).ToArray()).IsDirty);
 
