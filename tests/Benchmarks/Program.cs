@@ -2,7 +2,7 @@ using BenchmarkDotNet.Running;
 using ImageUtils.Benchmarks;
 
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
-// dotnet run -c Release --project tests/Benchmarks -- verdicts     docs/formats/verdicts.md
+// dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
 {
@@ -11,7 +11,7 @@ if (args is ["inspection", ..])
 
 if (args is ["verdicts", ..])
 {
-    return VerdictTable.Run(args.Length > 1 ? args[1] : null);
+    return VerdictTable.Run(args.Length > 1 ? args[1] : ".");
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

@@ -1,13 +1,15 @@
 using System.Text.Json;
 using ImageUtils.Builders;
+using ImageUtils.Formats;
 using ImageUtils.Inspection;
 using Medallion.Shell;
 
 namespace ImageUtils.Benchmarks;
 
 /// <summary>
-/// Our verdict on every image of the corpus beside that of oslo.utils, run over the same files. Prints
-/// docs/formats/verdicts.md. Every difference must have a reason here; one that has none is an error.
+/// Our verdict on every image of the corpus beside that of oslo.utils, run over the same files: makes
+/// docs/formats/verdicts.md, and docs/formats/checks.md beside it. Every difference must have a reason here; one that
+/// has none is an error.
 /// </summary>
 internal static class VerdictTable
 {
@@ -32,8 +34,22 @@ internal static class VerdictTable
         ["passphrase"] = "oslo.utils was given no passphrase",
     };
 
-    internal static int Run(string? reportPath)
+    // The checks that oslo.utils' inspectors declare (oslo_utils/imageutils/format_inspector.py).
+    private static readonly Dictionary<ImageFormat, string[]> s_osloChecks = new()
     {
+        [ImageFormat.Qcow] = ["backing_file", "unknown_features"],
+        [ImageFormat.Qcow2] = ["backing_file", "data_file", "unknown_features"],
+        [ImageFormat.Qed] = ["banned"],
+        [ImageFormat.Vmdk] = ["descriptor", "footer"],
+        [ImageFormat.Gpt] = ["mbr"],
+        [ImageFormat.Mbr] = ["mbr"],
+        [ImageFormat.Luks] = ["version", "passphrase", "inner_safety"],
+        [ImageFormat.Raw] = ["null"],
+    };
+
+    internal static int Run(string reportDirectory)
+    {
+        PrintChecks(Path.Combine(reportDirectory, "checks.md"));
         var directory = Directory.CreateTempSubdirectory("imageutils-verdicts-").FullName;
         try
         {
@@ -43,14 +59,8 @@ internal static class VerdictTable
             }
 
             var oslo = RunOslo(directory);
-            var output = reportPath is null ? Console.Out : new StreamWriter(reportPath) { NewLine = "\n" };
+            using var output = new StreamWriter(Path.Combine(reportDirectory, "verdicts.md")) { NewLine = "\n" };
             var unexplained = Print(output, directory, oslo);
-            output.Flush();
-            if (reportPath is not null)
-            {
-                output.Dispose();
-            }
-
             foreach (var name in unexplained)
             {
                 Console.Error.WriteLine($"no reason for the difference: {name}");
@@ -61,6 +71,40 @@ internal static class VerdictTable
         finally
         {
             Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static void PrintChecks(string path)
+    {
+        using var output = new StreamWriter(path) { NewLine = "\n" };
+        output.WriteLine("""
+            # Checks
+
+            Made by `dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats` from what the formats declare.
+            [verdicts.md](verdicts.md) has the verdict on every image of the test corpus, beside that of oslo.utils.
+
+            These hold for every format:
+
+            | check | what it makes sure of |
+            |---|---|
+            | `ambiguous` | Exactly one format matches, and qemu would see no other. A disc (iso) with a GPT or MBR is one format. |
+            | `format` | The policy allows the format. Skipped where the policy allows every format. |
+            | `expansion` | Virtual size, and its ratio to the file, are within the policy's limits. Skipped without limits. |
+
+            Each format declares its own. A check ends as Passed, Failed, Allowed (failed, and the policy does not mind) or
+            Skipped (there was nothing to look at).
+
+            | format | check | what it makes sure of | in oslo.utils |
+            |---|---|---|---|
+            """.ReplaceLineEndings("\n"));
+        foreach (var format in FormatRegistry.All.Append(FormatRegistry.Raw))
+        {
+            foreach (var check in format.Checks)
+            {
+                var isKnown = s_osloChecks.GetValueOrDefault(format.Format, []).Contains(check.Name);
+                output.WriteLine(
+                    $"| {format.Format.ToName()} | `{check.Name}` | {check.Description} | {(isKnown ? "yes" : "")} |");
+            }
         }
     }
 
@@ -93,7 +137,7 @@ internal static class VerdictTable
 
         output.WriteLine("# Verdicts, beside oslo.utils");
         output.WriteLine();
-        output.WriteLine("Made by `dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats/verdicts.md`, which "
+        output.WriteLine("Made by `dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats`, which "
             + "runs the format inspector of oslo.utils over the same files. A dash is an image of which oslo.utils says only "
             + "that it cannot tell, which its callers take for a refusal.");
         output.WriteLine();
@@ -136,7 +180,7 @@ internal static class VerdictTable
 
                 reasons.AddRange(failures.Select(failure => s_checkReasons[failure]));
             }
-            else if (failures.Length == 0 && oslo.Failures.Length > 0)
+            else if (failures.Length == 0 && oslo.Failures.Length > 0 && reasons.Count == 0)
             {
                 return null;
             }
