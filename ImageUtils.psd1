@@ -1,5 +1,6 @@
 @{
-    RootModule           = 'module/bin/ImageUtils.PowerShell.dll'
+    # A nested module's help is looked for beside its assembly, a root module's only beside this file.
+    NestedModules        = @('module/bin/ImageUtils.PowerShell.dll')
     ModuleVersion        = '0.1.0'
     GUID                 = '6d0a4f0e-6a55-4f0b-9d3c-2f1c7f6a7b21'
     Author               = 'The ImageUtils developers'

@@ -2,10 +2,16 @@ using BenchmarkDotNet.Running;
 using ImageUtils.Benchmarks;
 
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
+// dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
 {
     return InspectionRace.Run();
+}
+
+if (args is ["verdicts", ..])
+{
+    return VerdictTable.Run(args.Length > 1 ? args[1] : ".");
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

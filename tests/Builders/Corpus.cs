@@ -13,5 +13,12 @@ public static class Corpus
         .. PartitionTableCases.All,
         .. IsoCases.All,
         .. WrapperCases.All,
+        .. QcowCases.All,
+        .. QedCases.All,
+        .. ParallelsCases.All,
+        .. DmgCases.All,
+        .. OvaCases.All,
+        .. BochsCases.All,
+        .. CloopCases.All,
     ];
 }

@@ -16,7 +16,7 @@ public static class VmdkCases
     public static IReadOnlyList<CorpusCase> All { get; } =
     [
         Good("monolithic-sparse", Valid()),
-        Good("monolithic-sparse-version-2-zeroed-grains", Valid().Little32(4, 2).Little32(8, 7).Little32(GrainTable + 4, 1)),
+        Good("monolithic-sparse-zeroed-grains", Valid().Little32(4, 2).Little32(8, 7).Little32(GrainTable + 4, 1)),
         Good("monolithic-sparse-without-redundancy", Valid().Little32(8, 1).Little64(48, 0)),
         Good("monolithic-sparse-unclean", Valid().Byte(72, 1)),
         Good("monolithic-sparse-crlf", WithDescriptor(Text().Replace("\n", "\r\n"))),
@@ -37,11 +37,13 @@ public static class VmdkCases
         Bad("descriptor-not-ascii", WithDescriptor(Text() + "# \u00e9\n"), "descriptor"),
         Bad("descriptor-unknown-line", WithDescriptor(Text() + "something else\n"), "descriptor"),
         Bad("descriptor-control-character", WithDescriptor(Text() + "a=\u0001\n"), "descriptor"),
-        Bad("descriptor-without-create-type", WithDescriptor(Text().Replace("createType", "kind")), "descriptor", "extents"),
+        Bad("descriptor-without-create-type", WithDescriptor(Text().Replace("createType", "kind")),
+            "descriptor", "extents"),
         Bad("descriptor-without-extents", WithDescriptor(Text(extents: "")), "descriptor"),
         Bad("descriptor-without-cid", WithDescriptor(Text().Replace("\nCID=fffffffe", "")), "descriptor"),
         Bad("descriptor-cid-not-hex", WithDescriptor(Text().Replace("CID=fffffffe", "CID=xyz")), "descriptor"),
-        Bad("create-type-unquoted", WithDescriptor(Text().Replace("\"monolithicSparse\"", "monolithicSparse")), "descriptor"),
+        Bad("create-type-unquoted", WithDescriptor(
+            Text().Replace("\"monolithicSparse\"", "monolithicSparse")), "descriptor"),
         Bad("create-type-twice", WithDescriptor(Text() + "createType=\"monolithicFlat\"\n"), "descriptor"),
         Bad("create-type-in-comment-too", WithDescriptor("# createType=\"vmfs\"\n" + Text()), "descriptor"),
         Bad("create-type-embedded-flat", WithDescriptor(Text("monolithicFlat", Flat)), "descriptor", "extents"),
@@ -57,7 +59,8 @@ public static class VmdkCases
         Bad("extent-path", WithDescriptor(Text(extents: "RW 2048 SPARSE \"/etc/passwd\"")), "descriptor", "extents"),
         Bad("extent-path-behind-tabs", WithDescriptor(
             Text(extents: "RW 2048 SPARSE \"a\"\nRW\t2048\tFLAT\t\"/etc/pass=wd\"\t0")), "descriptor", "extents"),
-        Bad("extent-windows-path", WithDescriptor(Text(extents: "RW 2048 SPARSE \"\\\\\\\\.\\\\PhysicalDrive0\"")), "extents"),
+        Bad("extent-windows-path", WithDescriptor(
+            Text(extents: "RW 2048 SPARSE \"\\\\\\\\.\\\\PhysicalDrive0\"")), "extents"),
         Bad("extent-protocol", WithDescriptor(Text(extents: "RW 2048 SPARSE \"nbd:unix:socket\"")), "extents"),
         Bad("extent-flat-in-sparse", WithDescriptor(Text(extents: Flat)), "extents"),
         Bad("extents-two", WithDescriptor(
@@ -134,18 +137,24 @@ public static class VmdkCases
             "descriptor", "extents"),
         Bad("text-two-gb-flat", TextFile(Text("twoGbMaxExtentFlat", Flat)), "descriptor", "extents"),
         Bad("text-vmfs", TextFile(Text("vmfs", "RW 2048 VMFS \"d-flat.vmdk\"")), "descriptor", "extents"),
-        Bad("text-vmfs-sparse", TextFile(Text("vmfsSparse", "RW 2048 VMFSSPARSE \"d-delta.vmdk\"")), "descriptor", "extents"),
-        Bad("text-vmfs-rdm", TextFile(Text("vmfsRawDeviceMap", "RW 2048 VMFSRDM \"d-rdm.vmdk\"")), "descriptor", "extents"),
-        Bad("text-se-sparse", TextFile(Text("seSparse", "RW 2048 SESPARSE \"d-sesparse.vmdk\"")), "descriptor", "extents"),
+        Bad("text-vmfs-sparse", TextFile(
+            Text("vmfsSparse", "RW 2048 VMFSSPARSE \"d-delta.vmdk\"")), "descriptor", "extents"),
+        Bad("text-vmfs-rdm", TextFile(
+            Text("vmfsRawDeviceMap", "RW 2048 VMFSRDM \"d-rdm.vmdk\"")), "descriptor", "extents"),
+        Bad("text-se-sparse", TextFile(
+            Text("seSparse", "RW 2048 SESPARSE \"d-sesparse.vmdk\"")), "descriptor", "extents"),
         Bad("text-full-device", TextFile(Text("fullDevice", "RW 2048 FLAT \"/dev/sda\" 0")), "descriptor", "extents"),
         Bad("text-monolithic-sparse", TextFile(Text(extents: "RW 2048 SPARSE \"other.vmdk\"")), "extents"),
-        Bad("text-monolithic-sparse-path", TextFile(Text(extents: "RW 2048 SPARSE \"/etc/passwd\"")), "descriptor", "extents"),
+        Bad("text-monolithic-sparse-path", TextFile(
+            Text(extents: "RW 2048 SPARSE \"/etc/passwd\"")), "descriptor", "extents"),
         Bad("text-extents-overflow", TextFile(Text(extents:
             $"RW {long.MaxValue} SPARSE \"a\"\nRW {long.MaxValue} SPARSE \"b\"")), "extents", "tables"),
-        Bad("text-create-type-first", TextFile("createType=\"monolithicFlat\"\n" + Flat + "\n"), "descriptor", "extents"),
+        Bad("text-create-type-first", TextFile(
+            "createType=\"monolithicFlat\"\n" + Flat + "\n"), "descriptor", "extents"),
         Bad("text-parent", TextFile(Text("monolithicFlat", Flat) + "parentFileNameHint=\"base.vmdk\"\n"),
             "descriptor", "extents", "parent"),
-        Bad("text-then-binary", new BuiltImage(4096).Text(0, "# comment\n   \r\nversion=3\r\n").Byte(2048, 0xFF), "descriptor"),
+        Bad("text-then-binary",
+            new BuiltImage(4096).Text(0, "# comment\n   \r\nversion=3\r\n").Byte(2048, 0xFF), "descriptor"),
         Bad("text-version-only", TextFile("version=1\n"), "descriptor"),
         Bad("text-behind-64-kib", TextFile(Text() + new string('#', 70_000)), "descriptor", "extents"),
         Bad("text-create-type-after-5000-bytes", TextFile(new string('#', 5000) + "\n" + Text("vmfs", Flat)),
@@ -165,7 +174,7 @@ public static class VmdkCases
         Bad("cowd-cut", ValidCowd().Resize(20), "truncated"),
     ];
 
-    /// <summary>A monolithicSparse disk of 1 MiB: header, descriptor, two directories with a table each, one grain.</summary>
+    /// <summary>A monolithicSparse disk of 1 MiB: header, descriptor, two directories, two tables, one grain.</summary>
     public static BuiltImage Valid() => new BuiltImage(FirstGrain + 128 * Sector)
         .Text(0, "KDMV").Little32(4, 1).Little32(8, 3).Little64(12, 2048).Little64(20, 128)
         .Little64(28, 1).Little64(36, 20).Little32(44, 512).Little64(48, 21).Little64(56, 26).Little64(64, 32)

@@ -19,7 +19,6 @@ public sealed class GetQemuImageInfoCommand : ImageFileCmdlet
     /// <summary>What the images must be.</summary>
     [Parameter(Position = 1)]
     [ImageFormat]
-    [ArgumentCompleter(typeof(ImageFormatCompleter))]
     public ImageFormat Format { get; set; }
 
     /// <summary>Read images that running guests write to.</summary>

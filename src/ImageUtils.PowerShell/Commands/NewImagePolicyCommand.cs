@@ -34,7 +34,6 @@ public sealed class NewImagePolicyCommand : PSCmdlet
     [Parameter]
     [AllowEmptyCollection]
     [ImageFormat]
-    [ArgumentCompleter(typeof(ImageFormatCompleter))]
     public ImageFormat[] AllowedFormat { get; set; } = [];
 
     /// <summary>The greatest virtual size, in bytes.</summary>

@@ -25,7 +25,6 @@ public sealed class TestImageFormatCommand : ImageFileCmdlet
     /// <summary>What the image is claimed to be.</summary>
     [Parameter(Position = 1)]
     [ImageFormat]
-    [ArgumentCompleter(typeof(ImageFormatCompleter))]
     public ImageFormat ExpectedFormat { get; set; }
 
     /// <summary>The image is raw: its content is not looked at.</summary>

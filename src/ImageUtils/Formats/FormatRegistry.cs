@@ -23,6 +23,10 @@ public static class FormatRegistry
         new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Zstd),
         new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Zip),
         new Wrappers.WrapperFormat(Wrappers.WrapperSignature.Lha),
+        new Dmg.DmgFormat(),
+        new Ova.OvaFormat(),
+        new Bochs.BochsFormat(),
+        new Cloop.CloopFormat(),
     ];
 
     /// <summary>What content is when no format in <see cref="All"/> matches.</summary>

@@ -12,9 +12,8 @@ public static class QemuInfoJsonParser
     /// <summary>How deep values may be nested; qemu-img's own reach eight levels.</summary>
     internal const int MaximumDepth = 64;
 
-    // The seconds from year 1 to 1970, and from 1970 to year 10000.
-    private const long FirstSecond = -62_135_596_800;
-    private const long EndSecond = 253_402_300_800;
+    // On disk the date is 32 bits of seconds and 32 of nanoseconds, and the rest 64; a hostile image may use them all.
+    private const long EndSecond = 1L << 32;
 
     // What a TimeSpan can hold.
     private const long EndClockSecond = 922_337_203_685;
@@ -137,14 +136,14 @@ public static class QemuInfoJsonParser
             throw new QemuOutputException($"An entry of 'snapshots' should be an object, but is {Describe(element)}.");
         }
 
-        var seconds = ReadNumber(element, "date-sec", FirstSecond, EndSecond - 1) ?? 0;
-        var nanoseconds = ReadNumber(element, "date-nsec", 0, 999_999_999) ?? 0;
+        var seconds = ReadNumber(element, "date-sec", 0, EndSecond - 1) ?? 0;
+        var nanoseconds = ReadNumber(element, "date-nsec", 0, uint.MaxValue) ?? 0;
         var clockSeconds = ReadNumber(element, "vm-clock-sec", 0, EndClockSecond - 1) ?? 0;
         var clockNanoseconds = ReadNumber(element, "vm-clock-nsec", 0, 999_999_999) ?? 0;
         return new ImageSnapshot(
             ReadText(element, "id"),
             ReadText(element, "name"),
-            ReadNumber(element, "vm-state-size", 0, long.MaxValue) ?? 0,
+            ReadNumber(element, "vm-state-size", long.MinValue, long.MaxValue) ?? 0,
             DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick),
             TimeSpan.FromTicks(
                 clockSeconds * TimeSpan.TicksPerSecond + clockNanoseconds / TimeSpan.NanosecondsPerTick),

@@ -7,7 +7,8 @@ namespace ImageUtils.Qemu;
 /// <summary>A row of the table below <c>Snapshot list:</c>.</summary>
 /// <remarks>
 /// QEMU, block/qapi.c, <c>bdrv_snapshot_dump</c>. The columns are padded and not cut, so a long tag moves all that
-/// comes after it, and a tag may have spaces: the row is read from its right end.
+/// comes after it, a value as wide as its column follows the one before without a space, and a tag may have spaces:
+/// the row is read from its right end.
 /// <code>
 /// ID        TAG                 VM SIZE                DATE       VM CLOCK             to 5.0, sizes as "1.1G"
 /// ID        TAG               VM SIZE                DATE     VM CLOCK     ICOUNT      since, sizes as "1.1 GiB"
@@ -53,25 +54,23 @@ internal static partial class QemuSnapshotRow
         var names = start[..sizeMatch.Groups["size"].Index].Trim();
         var space = names.IndexOf(' ', StringComparison.Ordinal);
         var clock = new TimeSpan(
-            int.Parse(end.Groups["hours"].ValueSpan, CultureInfo.InvariantCulture),
-            int.Parse(end.Groups["minutes"].ValueSpan, CultureInfo.InvariantCulture),
-            int.Parse(end.Groups["seconds"].ValueSpan, CultureInfo.InvariantCulture));
+            0, Number("hours"), Number("minutes"), Number("seconds"), Number("milliseconds"));
         snapshot = new ImageSnapshot(
             space < 0 ? names : names[..space],
             space < 0 ? "" : names[space..].Trim(),
             size ?? 0,
             new DateTimeOffset(date),
-            clock + TimeSpan.FromMilliseconds(end.Groups["milliseconds"] is { Success: true } milliseconds
-                ? int.Parse(milliseconds.ValueSpan, CultureInfo.InvariantCulture)
-                : 0),
+            clock,
             long.TryParse(end.Groups["icount"].ValueSpan, CultureInfo.InvariantCulture, out var icount) ? icount : null,
             DiskSize: null);
         return names.Length > 0;
+
+        int Number(string group) => int.Parse(end.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
     }
 
     [GeneratedRegex(
-        @"\s(?<date>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\s+(?<hours>\d{1,8}):(?<minutes>\d\d):(?<seconds>\d\d)"
-        + @"(\.(?<milliseconds>\d{3}))?(\s+(?<icount>-?\d{1,19}|--))?\s*$",
+        @"\s(?<date>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\s*(?<hours>\d{1,8}):(?<minutes>\d\d):(?<seconds>\d\d)"
+        + @"\.(?<milliseconds>\d{3})\s*(?<icount>-?\d{1,19}|--)?\s*$",
         RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
     private static partial Regex EndPattern();
 

@@ -61,7 +61,8 @@ public sealed class VmdkTests
         File.WriteAllBytes(directory["disk.raw"], random);
         var path = directory["disk.vmdk"];
         Tool.Run(
-            "qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", $"subformat={subformat}", directory["disk.raw"], path);
+            "qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", $"subformat={subformat}",
+            directory["disk.raw"], path);
         AssertAgrees(path);
 
         var bytes = File.ReadAllBytes(path);
@@ -151,6 +152,19 @@ public sealed class VmdkTests
             var failures = Inspected.Bytes(image.ToArray(), options).Failures.Select(check => check.Name);
             Assert.Equal(expected, failures);
         }
+    }
+
+    [Fact]
+    public void A_forbidden_descriptor_cuts_a_download_off_within_its_first_sectors()
+    {
+        var inspector = new StreamInspector();
+        inspector.Push(VmdkCases.WithDescriptor(VmdkCases.Text("monolithicFlat")).ToArray().AsSpan(0, 4096));
+        Assert.True(inspector.IsRejected);
+        Assert.Contains(inspector.Failures, check => check.Name == "descriptor");
+
+        var sound = new StreamInspector();
+        sound.Push(VmdkCases.Valid().ToArray().AsSpan(0, 4096));
+        Assert.False(sound.IsRejected);
     }
 
     [Fact]
@@ -257,7 +271,8 @@ public sealed class VmdkTests
         Assert.Equal(descriptor.Write(), read.Write());
         Assert.Equal(descriptor.Extents, read.Extents);
         Assert.Equal(descriptor.ParentFileNameHints, read.ParentFileNameHints);
-        Assert.Equal((0xABCDEFu, 0x1234u, 1), (read.ContentId!.Value, read.ParentContentId!.Value, read.CreateTypeMentions));
+        Assert.Equal((0xABCDEFu, 0x1234u), (read.ContentId!.Value, read.ParentContentId!.Value));
+        Assert.Equal(1, read.CreateTypeMentions);
     }
 
     private static void AssertAgrees(string path, InspectionOptions? options = null)
@@ -275,7 +290,8 @@ public sealed class VmdkTests
         Assert.Equal(specific.GetProperty("cid").GetUInt32(), details.ContentId);
         Assert.Equal(specific.GetProperty("parent-cid").GetUInt32(), details.ParentContentId);
         Assert.Equal(
-            info.TryGetProperty("backing-filename", out var backing) ? backing.GetString() : null, inspection.BackingFile);
+            info.TryGetProperty("backing-filename", out var backing) ? backing.GetString() : null,
+            inspection.BackingFile);
 
         // The grain of an extent in another file is in that file's header.
         if (createType != "twoGbMaxExtentSparse")

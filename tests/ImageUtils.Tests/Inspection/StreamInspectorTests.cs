@@ -74,7 +74,7 @@ public sealed class StreamInspectorTests
             Gen.Choose(0, 1023).Zip(Gen.Choose(0, 255)).ArrayOf(6).ToArbitrary(),
             (image, changes) =>
             {
-                var bytes = image.Bytes();
+                byte[] bytes = [.. image.Bytes()];
                 foreach (var (at, value) in changes)
                 {
                     if (at < bytes.Length)

@@ -108,6 +108,16 @@ public sealed class QemuInfoTextParserTests
     }
 
     [Fact]
+    public void A_row_whose_columns_are_full_is_read()
+    {
+        var info = Assert.Single(QemuInfoTextParser.Parse(
+            "image: a\nSnapshot list:\n1         t  0 B 2012-08-20 10:52:46274348:25:21.98712345678901\n"));
+        var snapshot = Assert.Single(info.Snapshots);
+        Assert.Equal(new TimeSpan(0, 274348, 25, 21, 987), snapshot.VmClock);
+        Assert.Equal(12345678901, snapshot.Icount);
+    }
+
+    [Fact]
     public void A_snapshot_table_is_read_without_header_and_with_noise_in_it()
     {
         const string Rows = "1         one                  0 2012-08-20 10:52:46 00:00:00.000\n{0}"

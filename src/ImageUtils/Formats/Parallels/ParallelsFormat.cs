@@ -18,7 +18,8 @@ internal sealed class ParallelsFormat : IImageFormat
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)
     {
         var bytes = await reader.ReadAsync(0, ParallelsHeader.MagicLength, cancellationToken).ConfigureAwait(false);
-        return bytes.Span.SequenceEqual(ParallelsHeader.Magic) || bytes.Span.SequenceEqual(ParallelsHeader.ExtendedMagic);
+        return bytes.Span.SequenceEqual(ParallelsHeader.Magic)
+            || bytes.Span.SequenceEqual(ParallelsHeader.ExtendedMagic);
     }
 
     public async ValueTask InspectAsync(InspectionContext context, CancellationToken cancellationToken)

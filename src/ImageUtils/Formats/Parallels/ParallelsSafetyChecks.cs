@@ -57,7 +57,8 @@ internal static class ParallelsSafetyChecks
         }
 
         return header.ExtensionSector != 0
-            && (header.ExtensionSector > MaximumSectors || (long)header.ExtensionSector * SectorLength < TableEnd(header))
+            && (header.ExtensionSector > MaximumSectors
+                || (long)header.ExtensionSector * SectorLength < TableEnd(header))
             ? $"The Parallels header's ext_off at byte 56 is sector {header.ExtensionSector}, inside of the block "
                 + "allocation table or where no file reaches."
             : null;

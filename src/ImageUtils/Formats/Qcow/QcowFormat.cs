@@ -72,9 +72,7 @@ internal sealed class QcowFormat : IImageFormat
     {
         // qemu counts whole sectors.
         image.VirtualSize = header.Size <= long.MaxValue ? (long)header.Size & ~511L : null;
-        image.ClusterSize = header.ClusterBits is >= QcowSafetyChecks.MinimumClusterBits and <= QcowSafetyChecks.MaximumClusterBits
-            ? 1L << header.ClusterBits
-            : null;
+        image.ClusterSize = QcowSafetyChecks.IsClusterPossible(header) ? 1L << header.ClusterBits : null;
         image.IsEncrypted = header.CryptMethod != 0;
         image.CompressionType = "zlib";
         image.Details = new QcowDetails(header.CryptMethod switch

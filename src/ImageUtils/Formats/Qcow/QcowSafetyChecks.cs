@@ -26,7 +26,7 @@ internal static class QcowSafetyChecks
     /// <summary>What is impossible in the header whatever the file holds; null where nothing is.</summary>
     internal static string? FindImpossible(QcowHeader header)
     {
-        if (header.ClusterBits is < MinimumClusterBits or > MaximumClusterBits)
+        if (!IsClusterPossible(header))
         {
             return $"The qcow header's cluster_bits at byte 32 is {header.ClusterBits}; "
                 + $"{MinimumClusterBits} to {MaximumClusterBits} is possible.";
@@ -68,6 +68,9 @@ internal static class QcowSafetyChecks
                 + $"near the header, or is longer than {MaximumBackingFileNameLength} bytes."
             : null;
     }
+
+    internal static bool IsClusterPossible(QcowHeader header) =>
+        header.ClusterBits is >= MinimumClusterBits and <= MaximumClusterBits;
 
     internal static ulong CountL1Entries(QcowHeader header)
     {

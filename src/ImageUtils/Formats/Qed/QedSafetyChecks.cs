@@ -40,8 +40,8 @@ internal static class QedSafetyChecks
         if (header.ImageSize % 512 != 0 || header.ImageSize > long.MaxValue
             || header.ImageSize > entries * entries * header.ClusterSize)
         {
-            return $"The QED header's image_size at byte 48 is {header.ImageSize} bytes, which is no multiple of 512 or "
-                + "more than its tables can describe.";
+            return $"The QED header's image_size at byte 48 is {header.ImageSize} bytes, which is no multiple of 512 "
+                + "or more than its tables can describe.";
         }
 
         if (header.HeaderClusters == 0)
@@ -53,8 +53,8 @@ internal static class QedSafetyChecks
         if (header.L1TableOffset % header.ClusterSize != 0 || header.L1TableOffset < headerSize
             || header.L1TableOffset > long.MaxValue / 2)
         {
-            return $"The QED header's l1_table_offset at byte 40 is {header.L1TableOffset}: the table is not aligned to a "
-                + "cluster, overlaps the header, or lies where no file reaches.";
+            return $"The QED header's l1_table_offset at byte 40 is {header.L1TableOffset}: the table is not aligned "
+                + "to a cluster, overlaps the header, or lies where no file reaches.";
         }
 
         var nameEnd = (ulong)header.BackingFileNameOffset + header.BackingFileNameSize;

@@ -70,7 +70,10 @@ internal sealed record VmdkDescriptor
         var descriptor = new VmdkDescriptor
         {
             CreateTypeMentions = FindAll(text, CreateTypeKey).Count(),
-            ParentFileNameHints = [.. FindAll(text, ParentHintKey).Select(at => TextAfter(text, at + ParentHintKey.Length))],
+            ParentFileNameHints =
+            [
+                .. FindAll(text, ParentHintKey).Select(at => TextAfter(text, at + ParentHintKey.Length)),
+            ],
         };
         var extents = new List<VmdkExtentLine>();
         var fields = new List<KeyValuePair<string, string>>();

@@ -6,7 +6,7 @@ using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vmdk;
 
-/// <summary>VMware virtual disks: sparse extents with an embedded descriptor, and descriptors in a file of their own.</summary>
+/// <summary>VMware virtual disks: sparse extents with an embedded descriptor, and descriptor files.</summary>
 internal sealed class VmdkFormat : IImageFormat
 {
     private const int SectorLength = VmdkSparseHeader.SectorLength;
@@ -71,7 +71,7 @@ internal sealed class VmdkFormat : IImageFormat
     private static ReadOnlyMemory<byte> Whole(ReadOnlyMemory<byte> bytes, int length) => bytes.Length >= length
         ? bytes
         : throw new TruncatedImageException(
-            $"The VMDK header has {length} bytes at least, but the file has only {bytes.Length}: the file is cut short.");
+            $"The VMDK header has {length} bytes at least, but the file has only {bytes.Length}: it is cut short.");
 
     private static async ValueTask InspectTextAsync(InspectionContext context, CancellationToken cancellationToken)
     {
@@ -174,7 +174,8 @@ internal sealed class VmdkFormat : IImageFormat
             (long)header.GrainDirectorySector * SectorLength, VmdkSafetyChecks.CountDirectoryEntries(header),
             header.DescriptorSector == 1 ? (long)descriptorEnd * SectorLength : SectorLength,
             header.IsCompressed, header.Flags.HasFlag(VmdkSparseFlags.ZeroedGrains));
-        var (misplaced, furthestEnd) = await directory.ScanAsync(context.Reader, cancellationToken).ConfigureAwait(false);
+        var (misplaced, furthestEnd) = await directory.ScanAsync(context.Reader, cancellationToken)
+            .ConfigureAwait(false);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         context.Judge(CheckNames.Tables, misplaced ?? VmdkSafetyChecks.FindBeyondEnd(header, fileLength));
         context.Judge(CheckNames.Truncated, VmdkSafetyChecks.FindMissing(header, furthestEnd, fileLength));
@@ -209,7 +210,8 @@ internal sealed class VmdkFormat : IImageFormat
         var directory = new VmdkGrainDirectory(
             header.CapacitySectors, header.GrainSectors, VmdkCowdHeader.EntriesPerGrainTable,
             (long)header.GrainDirectorySector * SectorLength, header.GrainDirectoryEntries, SectorLength, false, false);
-        var (misplaced, furthestEnd) = await directory.ScanAsync(context.Reader, cancellationToken).ConfigureAwait(false);
+        var (misplaced, furthestEnd) = await directory.ScanAsync(context.Reader, cancellationToken)
+            .ConfigureAwait(false);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         context.Judge(
             CheckNames.Tables,
@@ -265,10 +267,14 @@ internal sealed class VmdkFormat : IImageFormat
         image.ExtentFiles = isSelf ? [] : NamesOf(descriptor.Extents);
     }
 
-    private static long? ToBytes(long sectors) => sectors <= long.MaxValue / SectorLength ? sectors * SectorLength : null;
+    private static long? ToBytes(long sectors) =>
+        sectors <= long.MaxValue / SectorLength ? sectors * SectorLength : null;
 
     private static string[] NamesOf(IEnumerable<VmdkExtentLine> extents) =>
-        [.. extents.Where(extent => extent.FileName is not null || !extent.IsOfType("ZERO")).Select(extent => extent.FileName ?? "")];
+    [
+        .. extents.Where(extent => extent.FileName is not null || !extent.IsOfType("ZERO"))
+            .Select(extent => extent.FileName ?? ""),
+    ];
 
     // The one extent of a sparse file is that file itself: readers do not look at its name.
     private static bool IsSelf(VmdkSparseHeader header, VmdkDescriptor descriptor) =>
@@ -285,13 +291,14 @@ internal sealed class VmdkFormat : IImageFormat
     // As for oslo.utils' inspector, a path in an extent spoils the descriptor, but where the policy allows that file.
     private static void JudgeDescriptor(InspectionContext context, VmdkDescriptor descriptor, string? problem)
     {
-        var path = descriptor.Extents.FirstOrDefault(extent => extent.FileName?.Contains('/', StringComparison.Ordinal) == true
-            && !context.Policy.DataFileGate.Decide(extent.FileName, context.Options.Path).IsAllowed);
+        var path = descriptor.Extents.Select(extent => extent.FileName).FirstOrDefault(
+            name => name?.Contains('/', StringComparison.Ordinal) == true
+                && !context.Policy.DataFileGate.Decide(name, context.Options.Path).IsAllowed);
         context.Judge(
             CheckNames.Descriptor,
             problem ?? (path is null
                 ? null
-                : $"The VMDK descriptor has an extent with the path '{Printable.Text(path.FileName!)}', which is not allowed."));
+                : $"The VMDK descriptor has an extent with the path '{Printable.Text(path)}', which is not allowed."));
     }
 
     private static void JudgeExtents(InspectionContext context, VmdkSparseHeader header, VmdkDescriptor descriptor)
@@ -300,7 +307,7 @@ internal sealed class VmdkFormat : IImageFormat
         {
             context.Fail(
                 CheckNames.Extents,
-                $"The VMDK's extents are described at sector {header.DescriptorSector}, where they are not looked for.");
+                $"The VMDK's extents are described at sector {header.DescriptorSector}, where nobody looks for them.");
         }
         else if (IsSelf(header, descriptor))
         {

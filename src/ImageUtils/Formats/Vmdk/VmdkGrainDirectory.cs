@@ -35,7 +35,7 @@ internal sealed record VmdkGrainDirectory(
 
     private int TableLength => (int)EntriesPerTable * 4;
 
-    /// <summary>Looks at the directory and at a sample of the tables: what is misplaced, and how far data goes.</summary>
+    /// <summary>Looks at the directory and a sample of the tables: what is misplaced, and how far data goes.</summary>
     internal async ValueTask<(string? Misplaced, long FurthestEnd)> ScanAsync(
         ForwardReader reader, CancellationToken cancellationToken)
     {

@@ -24,7 +24,7 @@ internal static class VmdkSafetyChecks
         new(CheckNames.Extents, "No extent is in another file, unless the policy allows it."),
         new(CheckNames.Parent, "The disk does not depend on a parent, unless the policy allows it."),
         new(CheckNames.Footer, "A stream-optimized disk's footer and markers are sound and agree with its header."),
-        new(CheckNames.Tables, "Grain size, grain directory and tables are sane and do not overlap header or descriptor."),
+        new(CheckNames.Tables, "Grain size, directory and tables are sane and do not overlap header or descriptor."),
         new(CheckNames.Truncated, "The file holds the tables and grains that it promises."),
     ];
 
@@ -37,7 +37,7 @@ internal static class VmdkSafetyChecks
     {
         if (text.IsEmpty)
         {
-            return "The VMDK has no descriptor: it is one extent of a disk that another file describes, or it is damaged.";
+            return "The VMDK has no descriptor: it is one extent of a disk that another file describes, or is damaged.";
         }
 
         if (text.IsCut)
@@ -136,15 +136,16 @@ internal static class VmdkSafetyChecks
 
         if (header.Flags.HasFlag(VmdkSparseFlags.NewlineDetection) && header.Newlines != VmdkSparseHeader.NewlineBytes)
         {
-            return $"The VMDK header has at byte 73 0x{header.Newlines:x8} instead of 0x{VmdkSparseHeader.NewlineBytes:x8}: "
-                + "the file was transferred as text and is damaged. Transfer it again in binary mode.";
+            return $"The VMDK header has 0x{header.Newlines:x8} at byte 73 instead of "
+                + $"0x{VmdkSparseHeader.NewlineBytes:x8}: the file was transferred as text and is damaged. "
+                + "Transfer it again in binary mode.";
         }
 
         var entries = CountDirectoryEntries(header);
         if (entries > MaximumDirectoryEntries)
         {
-            return $"The VMDK header's capacity at byte 12 of {header.CapacitySectors} sectors needs a grain directory of "
-                + $"{entries} entries; {MaximumDirectoryEntries} are possible.";
+            return $"The VMDK header's capacity at byte 12 of {header.CapacitySectors} sectors needs a grain directory "
+                + $"of {entries} entries; {MaximumDirectoryEntries} are possible.";
         }
 
         return header.GrainDirectorySector == VmdkSparseHeader.AtEnd
@@ -215,7 +216,7 @@ internal static class VmdkSafetyChecks
         ? $"A VMDK grain table or grain ends at byte {furthestEnd}, but the file has only {length}: it is cut short."
         : null;
 
-    /// <summary>What is wrong with a footer, which takes the header's place for a reader; null where nothing is.</summary>
+    /// <summary>What is wrong with a footer, which takes the header's place; null where nothing is.</summary>
     /// <param name="header">The header in the file's first sector.</param>
     /// <param name="tail">The last <see cref="FooterLength"/> bytes, or as many as there are.</param>
     /// <param name="length">The file's length.</param>
@@ -228,7 +229,7 @@ internal static class VmdkSafetyChecks
 
         if (VmdkMarker.Parse(tail) is not { Size: 0, Type: VmdkMarkerType.Footer, IsPaddedWithZeros: true })
         {
-            return $"The VMDK has no footer marker at byte {length - FooterLength}: it is cut short, or was tampered with.";
+            return $"The VMDK has no footer marker at byte {length - FooterLength}: it is cut short or tampered with.";
         }
 
         var bytes = tail[SectorLength..];
@@ -298,8 +299,8 @@ internal static class VmdkSafetyChecks
 
         var bytes = CountDirectoryEntries(header) * 4;
         var end = sector + (bytes + SectorLength - 1) / SectorLength;
-        return header.DescriptorSector != 0 && sector < header.DescriptorSector + Math.Min(header.DescriptorSectors, MaximumDescriptorSectors)
-            && header.DescriptorSector < end
+        var descriptorEnd = header.DescriptorSector + Math.Min(header.DescriptorSectors, MaximumDescriptorSectors);
+        return header.DescriptorSector != 0 && sector < descriptorEnd && header.DescriptorSector < end
             ? $"The VMDK {what} at sector {sector} overlaps the descriptor."
             : null;
     }

@@ -1,6 +1,8 @@
 namespace ImageUtils.Formats.Vmdk;
 
-/// <summary>Flags of a sparse extent. VMware Virtual Disk Format 5.0, "Hosted Sparse Extent Header", bytes 8-11.</summary>
+/// <summary>
+/// Flags of a sparse extent. VMware Virtual Disk Format 5.0, "Hosted Sparse Extent Header", bytes 8-11.
+/// </summary>
 [Flags]
 internal enum VmdkSparseFlags : uint
 {
