@@ -70,7 +70,9 @@ public static class VdiCases
         .Put(392, Guid.Parse("01020304-0506-0708-090a-0b0c0d0e0f10").ToByteArray()).Byte(408, 2)
         .Put(Map, [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
 
-    /// <summary>An image of 16 KiB in blocks of 4 KiB, which VirtualBox reads and QEMU does not; the first is there.</summary>
+    /// <summary>
+    /// An image of 16 KiB in blocks of 4 KiB, which VirtualBox reads and QEMU does not; the first is there.
+    /// </summary>
     public static BuiltImage WithSmallBlock() => Valid().Resize(Data + 4096)
         .Little64(368, 16384).Little32(376, 4096).Little32(388, 1).Little32(Map, 0);
 

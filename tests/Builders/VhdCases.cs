@@ -25,6 +25,11 @@ public static class VhdCases
         Good("fixed-with-short-footer", () => SealFixed(Fixed(65536).Resize(65536 + 511), 511)),
         Good("fixed-geometry", () => SealFixed(Fixed(17 * 4 * 8 * 512).Text(FooterOf(17 * 4 * 8 * 512) + 28, "vpc ")
             .Big16(FooterOf(17 * 4 * 8 * 512) + 56, 8))),
+        Good("fixed-with-mbr", () => OnDisk(PartitionTableCases.Mbr())),
+        Good("fixed-with-gpt", () => OnDisk(PartitionTableCases.Gpt())),
+        Good("fixed-with-bad-mbr", () => OnDisk(PartitionTableCases.Mbr().Byte(446, 0x41))),
+        Bad("dynamic-with-mbr", () => Seal(Dynamic().Little16(510, 0xAA55).Byte(450, 0x83).Little32(454, 8)
+            .Little32(458, 8)), "ambiguous"),
         Bad("parent-etc-passwd", () => Seal(Differencing("../../etc/passwd")), "parent"),
         Bad("parent-locator-only", () => Seal(Differencing("base.vhd", unicodeName: "")), "parent"),
         Bad("parent-unicode-name-only", () => Seal(Differencing(null, unicodeName: "/etc/passwd")), "parent"),
@@ -103,7 +108,9 @@ public static class VhdCases
         Bad("fixed-empty", () => SealFixed(Fixed(0)), "version", "tables"),
     ];
 
-    /// <summary>8 MiB in blocks of 2 MiB, none of them allocated: footer's copy, header, table, room for the footer.</summary>
+    /// <summary>
+    /// 8 MiB in blocks of 2 MiB, none of them allocated: footer's copy, header, table, room for the footer.
+    /// </summary>
     public static BuiltImage Dynamic() => Footer(new BuiltImage(TableEnd + 512), 0, DiskSize, 3).Big64(16, Header)
         .Text(Header, "cxsparse").Big64(Header + 8, ulong.MaxValue).Big64(Header + 16, Table)
         .Big32(Header + 24, 0x0001_0000).Big32(Header + 28, 4).Big32(Header + 32, 2 << 20)
@@ -117,7 +124,13 @@ public static class VhdCases
     /// <summary>A fixed disk of zeros.</summary>
     public static BuiltImage Fixed(int size) => Footer(new BuiltImage(size + 512), size, (ulong)size, 2);
 
-    /// <summary>A differencing disk with the parent's name as a relative Windows path, if any, and in the header.</summary>
+    /// <summary>A fixed disk with this content.</summary>
+    public static BuiltImage OnDisk(BuiltImage content) =>
+        SealFixed(Fixed(content.Length).Put(0, content.ToArray()));
+
+    /// <summary>
+    /// A differencing disk with the parent's name as a relative Windows path, if any, and in the header.
+    /// </summary>
     public static BuiltImage Differencing(string? relativeName, string unicodeName = "base.vhd")
     {
         var image = relativeName is null

@@ -52,13 +52,15 @@ public static class VhdxCases
         Bad("checksum-first-region-table", () => Seal(Valid()).Byte(Regions1 + 60000, 1), "checksum"),
         Bad("checksum-both-region-tables", () => Seal(Valid()).Byte(Regions1 + 60000, 1).Byte(Regions2 + 60000, 1),
             "checksum", "tables"),
-        Bad("signature-first-region-table", () => SealTable(Seal(Valid()).Text(Regions1, "regX"), Regions1), "checksum"),
+        Bad("signature-first-region-table", () => SealTable(Seal(Valid()).Text(Regions1, "regX"), Regions1),
+            "checksum"),
         Bad("second-region-table-has-parent", () => SealTable(
             Seal(WithParent(("relative_path", "/etc/passwd"))).Byte(Regions1 + 60000, 1), Regions2),
             "checksum", "parent"),
         Bad("log-pending", () => Seal(Valid().Byte(Header1 + 48, 1)), "log_pending"),
         Bad("log-pending-in-second-header", () => SealCopies(Seal(Valid()).Byte(Header2 + 63, 1)), "log_pending"),
-        Bad("log-pending-after-damage", () => Seal(Valid().Byte(Header1 + 48, 1)).Byte(Header2 + 100, 1), "log_pending"),
+        Bad("log-pending-after-damage", () => Seal(Valid().Byte(Header1 + 48, 1)).Byte(Header2 + 100, 1),
+            "log_pending"),
         Bad("parent-etc-passwd", () => Seal(WithParent(("relative_path", "..\\..\\etc\\passwd"))), "parent"),
         Bad("parent-absolute", () => Seal(WithParent(
             ("parent_linkage", "{83ed3d1e-0f5a-4a3b-8f1b-0a1b2c3d4e5f}"),
@@ -70,8 +72,8 @@ public static class VhdxCases
             "parent"),
         Bad("parent-locator-malformed", () => Seal(WithParent(("relative_path", "a")).Little32(Items + 64 + 24, 99999)),
             "parent"),
-        Bad("parent-locator-count-huge", () => Seal(WithParent(("relative_path", "a")).Little16(Items + 64 + 18, 65535)),
-            "parent"),
+        Bad("parent-locator-count-huge", () => Seal(
+            WithParent(("relative_path", "a")).Little16(Items + 64 + 18, 65535)), "parent"),
         Bad("parent-locator-large", () => Seal(WithParent(("relative_path", "a")).Little32(ParentLocator + 20, 65536)),
             "parent"),
         Bad("version-2", () => Seal(Valid().Little16(Header1 + 66, 2)), "unknown_features"),
@@ -82,15 +84,16 @@ public static class VhdxCases
         Bad("region-count-huge", () => Seal(Valid().Little32(Regions1 + 8, uint.MaxValue)), "tables"),
         Bad("region-count-2048", () => Seal(Valid().Little32(Regions1 + 8, 2048)), "tables"),
         Bad("region-count-0", () => Seal(Valid().Little32(Regions1 + 8, 0)), "tables"),
-        Bad("region-bat-missing", () => Seal(Valid().Put(BatRegion, s_unknown.ToByteArray()).Little32(BatRegion + 28, 0)),
-            "tables"),
+        Bad("region-bat-missing", () => Seal(
+            Valid().Put(BatRegion, s_unknown.ToByteArray()).Little32(BatRegion + 28, 0)), "tables"),
         Bad("region-twice", () => Seal(WithRegion(0).Put(ExtraRegion, Id("2DC27766-F623-4200-9D64-115E9BFD4A08"))),
             "tables"),
         Bad("region-misaligned", () => Seal(Valid().Little64(MetadataRegion + 16, Metadata + 512)), "tables"),
         Bad("region-over-header", () => Seal(Valid().Little64(MetadataRegion + 16, 0)), "tables"),
         Bad("region-over-region", () => Seal(Valid().Little64(MetadataRegion + 16, Bat)), "tables"),
         Bad("region-over-log", () => Seal(Valid().Little64(MetadataRegion + 16, Log)), "tables"),
-        Bad("region-offset-overflows", () => Seal(Valid().Little64(MetadataRegion + 16, 0xFFFF_FFFF_FFF0_0000)), "tables"),
+        Bad("region-offset-overflows", () => Seal(Valid().Little64(MetadataRegion + 16, 0xFFFF_FFFF_FFF0_0000)),
+            "tables"),
         Bad("region-empty", () => Seal(Valid().Little32(BatRegion + 24, 0)), "tables"),
         Bad("region-length-odd", () => Seal(Valid().Little32(BatRegion + 24, 4096)), "tables"),
         Bad("region-bat-beyond-file", () => Seal(Valid().Little64(BatRegion + 16, 1UL << 40)), "tables"),
@@ -101,10 +104,10 @@ public static class VhdxCases
         Bad("metadata-signature", () => Seal(Valid().Text(Metadata, "metadatX")), "tables"),
         Bad("metadata-count-2048", () => Seal(Valid().Little16(Metadata + 10, 2048)), "tables"),
         Bad("metadata-count-0", () => Seal(Valid().Little16(Metadata + 10, 0)), "parent", "tables"),
-        Bad("metadata-size-missing", () => Seal(Valid().Put(DiskSize, s_unknown.ToByteArray()).Little32(DiskSize + 24, 0)),
-            "tables"),
-        Bad("metadata-item-twice", () => Seal(WithItem(0).Put(ParentLocator, Id("2FA54224-CD1B-4876-B211-5DBED83BF4B8"))),
-            "tables"),
+        Bad("metadata-size-missing", () => Seal(
+            Valid().Put(DiskSize, s_unknown.ToByteArray()).Little32(DiskSize + 24, 0)), "tables"),
+        Bad("metadata-item-twice", () => Seal(
+            WithItem(0).Put(ParentLocator, Id("2FA54224-CD1B-4876-B211-5DBED83BF4B8"))), "tables"),
         Bad("metadata-item-over-table", () => Seal(Valid().Little32(DiskSize + 16, 64)), "tables"),
         Bad("metadata-item-beyond-region", () => Seal(Valid().Little32(DiskSize + 16, Mebibyte)), "tables"),
         Bad("metadata-item-offset-overflows", () => Seal(Valid().Little32(DiskSize + 16, uint.MaxValue - 3)), "tables"),
@@ -221,8 +224,8 @@ public static class VhdxCases
     {
         var index = image[(Metadata + 10)..(Metadata + 11)][0];
         var entry = Metadata + 32 + index * 32;
-        image.Little16(Metadata + 10, (ushort)(index + 1)).Put(entry, Id(id)).Little32(entry + 16, (uint)(0x10000 + offset))
-            .Little32(entry + 20, (uint)length).Little32(entry + 24, flags);
+        image.Little16(Metadata + 10, (ushort)(index + 1)).Put(entry, Id(id))
+            .Little32(entry + 16, (uint)(0x10000 + offset)).Little32(entry + 20, (uint)length).Little32(entry + 24, flags);
     }
 
     private static BuiltImage SealCopies(BuiltImage image) =>

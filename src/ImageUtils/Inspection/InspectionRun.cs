@@ -14,6 +14,10 @@ internal sealed class InspectionRun
     /// <summary>The most that is read of an image, in bytes; large known structures (LUKS key material) come on top.</summary>
     internal const long ReadLimit = 256 * 1024 - ForwardReader.TailLength;
 
+    // A bootable disc carries a partition table for those who write it to a stick: it is a disc all the same. A fixed
+    // VHD is the disk itself, partitions and all, with a footer behind it.
+    private static readonly ImageFormat[] s_mayHavePartitions = [ImageFormat.Iso, ImageFormat.Vhd];
+
     private readonly IByteSource _source;
     private readonly InspectionOptions _options;
     private readonly ReadBudget _budget;
@@ -50,14 +54,19 @@ internal sealed class InspectionRun
     internal bool IsDecided => _undecided == 0;
 
     /// <summary>
-    /// The checks that have failed so far. A partition table's do not count while the content may be an optical disc.
+    /// The checks that have failed so far. A partition table's do not count while the content may be, and may be
+    /// accepted as, an optical disc or a fixed VHD.
     /// </summary>
-    internal IEnumerable<SafetyCheckResult> Failures =>
+    internal IEnumerable<SafetyCheckResult> FailuresUnder(ImageFormat claimed) =>
         _runs.Where(run => run?.Context is not null)
-            .Where(run => run.Format.Format is not (ImageFormat.Gpt or ImageFormat.Mbr)
-                || HasMatched(ImageFormat.Iso) == false)
+            .Where(run => !IsPartitionTable(run.Format.Format)
+                || !Array.Exists(s_mayHavePartitions, format => HasMatched(format) != false
+                    && (claimed == ImageFormat.Unknown || claimed.Accepts(format))))
             .SelectMany(run => run.Context!.Results)
             .Where(result => result.IsFailure);
+
+    /// <summary>Whether content may match a partition table too, and still be what is claimed.</summary>
+    internal static bool MayHavePartitions(ImageFormat claimed) => Array.IndexOf(s_mayHavePartitions, claimed) >= 0;
 
     /// <summary>Inspects what is inside another image, forward from where its reader is.</summary>
     internal static async ValueTask<ImageInspection> InspectInnerAsync(
@@ -160,16 +169,20 @@ internal sealed class InspectionRun
     {
         var formats = matched.Length == 0 ? [main.Format.Format] : matched.Select(run => run.Format.Format).ToArray();
         var context = main.Context!;
-        var isDisc = formats.Contains(ImageFormat.Iso)
-            && Array.TrueForAll(formats, format => format is ImageFormat.Iso or ImageFormat.Gpt or ImageFormat.Mbr);
-        if (isDisc && main.Format.Format != ImageFormat.Iso)
+        var partitioned = Array.Find(matched, run => run.Context!.Image
+            is { Format: ImageFormat.Iso } or { Format: ImageFormat.Vhd, Subformat: "fixed" });
+        if (partitioned is not null
+            && Array.TrueForAll(matched, run => run == partitioned || IsPartitionTable(run.Format.Format)))
         {
-            // A bootable disc carries a partition table for those who write it to a stick: it is a disc all the same.
-            context = Array.Find(matched, run => run.Format.Format == ImageFormat.Iso)!.Context!;
+            context = partitioned.Context!;
+        }
+        else
+        {
+            partitioned = null;
         }
 
         string? problem = null;
-        if (formats.Length > 1 && !isDisc)
+        if (formats.Length > 1 && partitioned is null)
         {
             problem = $"The content matches several formats: {string.Join(", ", formats.Select(f => f.ToName()))}. "
                 + "One may be hidden in another.";
@@ -195,6 +208,8 @@ internal sealed class InspectionRun
         image.Checks = context.Results;
         return image;
     }
+
+    private static bool IsPartitionTable(ImageFormat format) => format is ImageFormat.Gpt or ImageFormat.Mbr;
 
     private sealed class FormatRun(IImageFormat format)
     {

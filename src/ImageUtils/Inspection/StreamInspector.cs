@@ -35,7 +35,7 @@ public sealed class StreamInspector
     public IReadOnlyList<ImageFormat> MatchedFormats => [.. _run.Matches];
 
     /// <summary>The checks that have failed already. No more bytes can mend them.</summary>
-    public IReadOnlyList<SafetyCheckResult> Failures => [.. _run.Failures];
+    public IReadOnlyList<SafetyCheckResult> Failures => [.. _run.FailuresUnder(_expected)];
 
     /// <summary>
     /// Whether the content can no longer become what it is claimed to be, whatever bytes follow: a download of it may
@@ -50,9 +50,9 @@ public sealed class StreamInspector
                 return false;
             }
 
-            // Whatever else matches too makes the content ambiguous, but for the partition table on an optical disc.
+            // Whatever else matches too makes the content ambiguous, but for partitions on an optical disc or in a VHD.
             return _run.Matches.Any(format => !_expected.Accepts(format)
-                    && !(_expected == ImageFormat.Iso && format is ImageFormat.Gpt or ImageFormat.Mbr))
+                    && !(InspectionRun.MayHavePartitions(_expected) && format is ImageFormat.Gpt or ImageFormat.Mbr))
                 || (_expected != ImageFormat.Raw
                     && ImageFormatNames.Known.Where(format => _expected.Accepts(format))
                         .All(format => _run.HasMatched(format) == false));
@@ -62,7 +62,7 @@ public sealed class StreamInspector
     /// <summary>
     /// Whether going on is pointless: the claimed format is ruled out, or a check has failed for good.
     /// </summary>
-    public bool IsRejected => IsExpectedFormatRuledOut || _run.Failures.Any();
+    public bool IsRejected => IsExpectedFormatRuledOut || _run.FailuresUnder(_expected).Any();
 
     /// <summary>Passes the next bytes.</summary>
     public void Push(ReadOnlySpan<byte> chunk)

@@ -28,8 +28,8 @@ internal static class VdiSafetyChecks
 
     internal static string? FindParent(VdiHeader header) => !header.HasParent
         ? null
-        : $"The VDI depends on another image (type {(uint)header.ImageType}, parent {header.ParentId}), which it does not "
-            + "name; VirtualBox finds it by its registry of disks.";
+        : $"The VDI depends on another image (type {(uint)header.ImageType}, parent {header.ParentId}), which it "
+            + "does not name; VirtualBox finds it by its registry of disks.";
 
     internal static string? FindUnknownVersion(VdiHeader header)
     {
@@ -60,8 +60,8 @@ internal static class VdiSafetyChecks
 
         if (header.BlockExtra > header.BlockSize || header.BlockExtra % VdiHeader.SectorSizeOfDisk != 0)
         {
-            return $"The VDI block extra at byte 380 is {header.BlockExtra}; whole sectors, and no more than the block's "
-                + $"{header.BlockSize} bytes, are possible.";
+            return $"The VDI block extra at byte 380 is {header.BlockExtra}; whole sectors, and no more than the "
+                + $"block's {header.BlockSize} bytes, are possible.";
         }
 
         if (header.DiskSize > MaximumDiskSize)
@@ -84,7 +84,9 @@ internal static class VdiSafetyChecks
         return FindMisplaced(header);
     }
 
-    /// <summary>The file's length that the allocated blocks call for; the disk's last block may end with the disk.</summary>
+    /// <summary>
+    /// The file's length that the allocated blocks call for; the disk's last block may end with the disk.
+    /// </summary>
     internal static long FindDataEnd(VdiHeader header)
     {
         var stride = (long)header.BlockSize + header.BlockExtra;
@@ -94,7 +96,9 @@ internal static class VdiSafetyChecks
             : header.DataOffset + header.BlocksAllocated * stride - Math.Min(unused, header.BlockSize);
     }
 
-    /// <summary>Looks at the block map's first entries for blocks that there cannot be, and for the furthest end.</summary>
+    /// <summary>
+    /// Looks at the block map's first entries for blocks that there cannot be, and for the furthest end.
+    /// </summary>
     internal static string? FindMisplacedBlock(VdiHeader header, ReadOnlySpan<byte> map, out long furthestEnd)
     {
         furthestEnd = 0;
@@ -109,8 +113,8 @@ internal static class VdiSafetyChecks
 
             if (entry >= header.BlocksInImage)
             {
-                return $"The VDI block map's entry {index} at byte {header.BlockMapOffset + index * 4L} is block {entry} "
-                    + $"of {header.BlocksInImage}.";
+                return $"The VDI block map's entry {index} at byte {header.BlockMapOffset + index * 4L} is block "
+                    + $"{entry} of {header.BlocksInImage}.";
             }
 
             var start = (ulong)index * header.BlockSize;
@@ -132,8 +136,8 @@ internal static class VdiSafetyChecks
 
         if (header.BlockMapOffset % VdiHeader.SectorSizeOfDisk != 0 || header.BlockMapOffset < headerEnd)
         {
-            return $"The VDI block map is at byte {header.BlockMapOffset}; it should lie behind the header's {headerEnd} "
-                + "bytes, at a whole sector.";
+            return $"The VDI block map is at byte {header.BlockMapOffset}; it should lie behind the header's "
+                + $"{headerEnd} bytes, at a whole sector.";
         }
 
         var mapEnd = header.BlockMapOffset + header.BlocksInImage * 4L;

@@ -21,7 +21,9 @@ public sealed record VhdDetails : FormatDetails
     /// <summary>Cylinders, heads and sectors per track.</summary>
     public required VhdGeometry Geometry { get; init; }
 
-    /// <summary>The four-character name of the program that made the file: <c>win</c>, <c>vpc</c>, <c>qemu</c>…</summary>
+    /// <summary>
+    /// The four-character name of the program that made the file: <c>win</c>, <c>vpc</c>, <c>qemu</c>…
+    /// </summary>
     public required string CreatorApplication { get; init; }
 
     /// <summary>That program's version, such as <c>5.3</c>.</summary>

@@ -86,8 +86,8 @@ internal sealed class VhdFormat : IImageFormat
         {
             throw new ImageFormatException(
                 CheckNames.Checksum,
-                damage ?? $"The VHD footer at the file's end says that the disk is {Name(footer.DiskType)}, but its copy "
-                    + "at byte 0 is missing: the file's beginning is lost or overwritten.");
+                damage ?? $"The VHD footer at the file's end says that the disk is {Name(footer.DiskType)}, but its "
+                    + "copy at byte 0 is missing: the file's beginning is lost or overwritten.");
         }
 
         context.Judge(CheckNames.Checksum, damage);
@@ -246,7 +246,8 @@ internal sealed class VhdFormat : IImageFormat
             ],
         };
 
-        if (names.FirstOrDefault(name => name.Locator.IsText && name.Name is null).Locator is { PlatformCode: not 0 } odd)
+        var odd = names.FirstOrDefault(name => name.Locator.IsText && name.Name is null).Locator;
+        if (odd.PlatformCode != 0)
         {
             context.Fail(
                 CheckNames.Parent,
@@ -288,8 +289,8 @@ internal sealed class VhdFormat : IImageFormat
                 ? $"The VHD has no footer in the last {VhdFooter.Length} of its {fileLength} bytes: the file is cut "
                     + "short, or something was appended to it."
                 : structures.FurthestBlockEnd > fileLength - end.Length
-                    ? $"The VHD block allocation table has a block that ends at byte {structures.FurthestBlockEnd}, but "
-                        + $"the file's data ends at byte {fileLength - end.Length}: it is cut short."
+                    ? $"The VHD block allocation table has a block that ends at byte {structures.FurthestBlockEnd}, "
+                        + $"but the file's data ends at byte {fileLength - end.Length}: it is cut short."
                     : null);
     }
 

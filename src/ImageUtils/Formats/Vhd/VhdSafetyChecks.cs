@@ -28,7 +28,7 @@ internal static class VhdSafetyChecks
     [
         new(CheckNames.Parent, "The disk does not depend on another file."),
         new(CheckNames.Version, "The versions are 1.0 and the disk type is known."),
-        new(CheckNames.Checksum, "The checksums of footer, its copy and the dynamic header hold, and the copies agree."),
+        new(CheckNames.Checksum, "The checksums of footer, copy and dynamic header hold, and the copies agree."),
         new(CheckNames.Tables, "Sizes are possible, and header, block allocation table and blocks do not overlap."),
         new(CheckNames.Truncated, "The file ends in a footer and holds the blocks that the table promises."),
     ];
@@ -107,7 +107,8 @@ internal static class VhdSafetyChecks
 
         var dataLength = fileLength - footerLength;
         return (ulong)dataLength > footer.CurrentSize
-            ? $"The fixed VHD's current size is {footer.CurrentSize} bytes, but {dataLength} bytes lie before its footer."
+            ? $"The fixed VHD's current size is {footer.CurrentSize} bytes, but {dataLength} bytes lie before its "
+                + "footer."
             : null;
     }
 
@@ -155,8 +156,8 @@ internal static class VhdSafetyChecks
         if (header.MaxTableEntries > 0
             && FindOverlap(footer, (long)header.TableOffset, header.TableLength) is { } overlapped)
         {
-            return $"The VHD block allocation table of {header.TableLength} bytes at byte {header.TableOffset} overlaps "
-                + $"the {overlapped}.";
+            return $"The VHD block allocation table of {header.TableLength} bytes at byte {header.TableOffset} "
+                + $"overlaps the {overlapped}.";
         }
 
         foreach (var locator in header.ParentLocators)
@@ -179,7 +180,9 @@ internal static class VhdSafetyChecks
                 + $"the file's {fileLength} bytes."
             : null;
 
-    /// <summary>Looks at entries of the table for blocks that overlap headers or table, and for the furthest end.</summary>
+    /// <summary>
+    /// Looks at entries of the table for blocks that overlap headers or table, and for the furthest end.
+    /// </summary>
     internal static string? FindMisplacedBlock(
         VhdFooter footer, VhdDynamicHeader header, ReadOnlySpan<byte> table, out long furthestEnd)
     {

@@ -91,8 +91,9 @@ internal sealed class VhdxFormat : IImageFormat
         context.Judge(
             CheckNames.LogPending,
             context.Image.IsLogPending
-                ? $"The VHDX has a log ({header.LogGuid}) that must be replayed before its content can be trusted: it was "
-                    + "not closed properly. Open it once with Hyper-V, or repair it with 'qemu-img check -r all'."
+                ? $"The VHDX has a log ({header.LogGuid}) that must be replayed before its content can be trusted: "
+                    + "it was not closed properly. Open it once with Hyper-V, or repair it with 'qemu-img "
+                    + "check -r all'."
                 : null);
     }
 
@@ -116,8 +117,9 @@ internal sealed class VhdxFormat : IImageFormat
             var isSecondValid = VhdxRegionTable.IsValid(bytes.Span);
             context.Fail(
                 CheckNames.Checksum,
-                $"The VHDX region table at byte {VhdxRegionTable.FirstOffset} has no signature or a wrong checksum; its "
-                + $"copy at byte {VhdxRegionTable.SecondOffset} {(isSecondValid ? "is intact" : "has not either")}.");
+                $"The VHDX region table at byte {VhdxRegionTable.FirstOffset} has no signature or a wrong checksum; "
+                + $"its copy at byte {VhdxRegionTable.SecondOffset} "
+                + $"{(isSecondValid ? "is intact" : "has not either")}.");
             if (!isSecondValid)
             {
                 throw new ImageFormatException(CheckNames.Tables, "The VHDX has no region table that can be believed.");
@@ -129,7 +131,8 @@ internal sealed class VhdxFormat : IImageFormat
             ? VhdxRegionTable.Parse(bytes.Span)
             : throw new ImageFormatException(
                 CheckNames.Tables,
-                $"The VHDX region table's entry count is {count}; at most {VhdxRegionTable.MaximumEntries} is possible.");
+                $"The VHDX region table's entry count is {count}; at most {VhdxRegionTable.MaximumEntries} is "
+                + "possible.");
     }
 
     private static async ValueTask InspectRegionsAsync(
@@ -226,7 +229,8 @@ internal sealed class VhdxFormat : IImageFormat
         if (names.Length == 0)
         {
             context.Fail(
-                CheckNames.Parent, "The VHDX depends on a parent, but its parent locator names it in no way that can be read.");
+                CheckNames.Parent,
+                "The VHDX depends on a parent, but its parent locator names it in no way that can be read.");
             return;
         }
 

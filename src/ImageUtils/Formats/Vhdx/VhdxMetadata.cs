@@ -56,7 +56,8 @@ internal sealed class VhdxMetadata
         {
             throw new ImageFormatException(
                 CheckNames.Tables,
-                $"The VHDX metadata region is at byte {offset}, but no metadata table (signature 'metadata') is there.");
+                $"The VHDX metadata region is at byte {offset}, but no metadata table (signature 'metadata') is "
+                + "there.");
         }
 
         var count = VhdxMetadataTable.ReadEntryCount(bytes.Span);

@@ -18,7 +18,9 @@ internal sealed record VhdxParentLocator(Guid LocatorType, IReadOnlyList<KeyValu
     private const int HeaderLength = 20;
     private const int EntryLength = 12;
 
-    /// <summary>The keys whose values are paths, in the order in which a reader tries them (section 2.6.2.6.3).</summary>
+    /// <summary>
+    /// The keys whose values are paths, in the order in which a reader tries them (section 2.6.2.6.3).
+    /// </summary>
     internal static readonly string[] PathKeys = ["relative_path", "volume_path", "absolute_win32_path"];
 
     /// <summary>Reads a locator; null where it is not whole and sound.</summary>

@@ -157,7 +157,9 @@ internal static class VhdxSafetyChecks
         return null;
     }
 
-    /// <summary>What is impossible in the metadata's values; the table must then be large enough for the disk.</summary>
+    /// <summary>
+    /// What is impossible in the metadata's values; the table must then be large enough for the disk.
+    /// </summary>
     internal static string? FindImpossibleMetadata(VhdxMetadata metadata, VhdxRegion bat)
     {
         if (metadata.Missing.FirstOrDefault() is { } missing)
@@ -174,7 +176,8 @@ internal static class VhdxSafetyChecks
         var (logical, physical) = (metadata.LogicalSectorSize!.Value, metadata.PhysicalSectorSize!.Value);
         if (logical is not (512 or 4096) || physical is not (512 or 4096))
         {
-            return $"The VHDX sector sizes are {logical} (logical) and {physical} (physical); 512 and 4096 are possible.";
+            return $"The VHDX sector sizes are {logical} (logical) and {physical} (physical); 512 and 4096 are "
+                + "possible.";
         }
 
         var size = metadata.VirtualDiskSize!.Value;
@@ -217,8 +220,8 @@ internal static class VhdxSafetyChecks
             if ((int)entry.State is 4 or 5
                 || (entry.State == VhdxBlockState.PartiallyPresent && (isBitmap || !parameters.HasParent)))
             {
-                return $"The VHDX block allocation table's entry {index} has the state {(int)entry.State}, which is not "
-                    + "possible there.";
+                return $"The VHDX block allocation table's entry {index} has the state {(int)entry.State}, which is "
+                    + "not possible there.";
             }
 
             if (!entry.IsPresent)
@@ -254,8 +257,8 @@ internal static class VhdxSafetyChecks
         }
 
         return header.LogLength > 0 && header.LogOffset + header.LogLength > (ulong)fileLength
-            ? $"The VHDX log of {header.LogLength} bytes at byte {header.LogOffset} ends beyond the file's {fileLength} "
-                + "bytes."
+            ? $"The VHDX log of {header.LogLength} bytes at byte {header.LogOffset} ends beyond the file's "
+                + $"{fileLength} bytes."
             : null;
     }
 
