@@ -6,6 +6,7 @@ public static class Corpus
     public static IReadOnlyList<CorpusCase> All { get; } =
     [
         .. Qcow2Cases.All,
+        .. LuksCases.All,
         .. PartitionTableCases.All,
         .. IsoCases.All,
         .. WrapperCases.All,

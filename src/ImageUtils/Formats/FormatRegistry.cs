@@ -7,6 +7,7 @@ public static class FormatRegistry
     public static IReadOnlyList<IImageFormat> All { get; } =
     [
         new Qcow2.Qcow2Format(),
+        new Luks.LuksFormat(),
         new Iso.IsoFormat(),
         new PartitionTable.GptFormat(),
         new PartitionTable.MbrFormat(),
