@@ -10,6 +10,7 @@ public static class Corpus
         .. VhdxCases.All,
         .. VdiCases.All,
         .. VmdkCases.All,
+        .. LuksCases.All,
         .. PartitionTableCases.All,
         .. IsoCases.All,
         .. WrapperCases.All,

@@ -14,6 +14,7 @@ public static class FormatRegistry
         new Qcow.QcowFormat(),
         new Qed.QedFormat(),
         new Parallels.ParallelsFormat(),
+        new Luks.LuksFormat(),
         new Iso.IsoFormat(),
         new PartitionTable.GptFormat(),
         new PartitionTable.MbrFormat(),

@@ -77,7 +77,8 @@ internal sealed class GptFormat : IImageFormat
             throw new ImageFormatException(CheckNames.Tables, misplaced);
         }
 
-        await JudgeChecksumsAsync(context, header, sectorSize, isWhole ? array : null, cancellationToken)
+        uint? entriesChecksum = isWhole ? Crc32.Ieee.Compute(array.Span) : null;
+        await JudgeChecksumsAsync(context, header, sectorSize, entriesChecksum, cancellationToken)
             .ConfigureAwait(false);
         context.Pass(CheckNames.Tables);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
@@ -88,11 +89,10 @@ internal sealed class GptFormat : IImageFormat
         InspectionContext context,
         GptHeader header,
         int sectorSize,
-        ReadOnlyMemory<byte>? array,
+        uint? entriesChecksum,
         CancellationToken cancellationToken)
     {
-        var computed = array is { } whole ? Crc32.Ieee.Compute(whole.Span) : (uint?)null;
-        if (PartitionTableSafetyChecks.FindBadChecksum(header, computed) is { } problem)
+        if (PartitionTableSafetyChecks.FindBadChecksum(header, entriesChecksum) is { } problem)
         {
             context.Fail(CheckNames.Checksum, problem);
             return;
@@ -112,7 +112,7 @@ internal sealed class GptFormat : IImageFormat
         {
             context.Pass(
                 CheckNames.Checksum,
-                computed is null ? "The entries are longer than what is read of them; their CRC was not verified." : "");
+                entriesChecksum is null ? "The entries are longer than what is read of them; their CRC was not verified." : "");
         }
     }
 
