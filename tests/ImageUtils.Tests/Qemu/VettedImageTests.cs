@@ -107,6 +107,13 @@ public sealed class VettedImageTests : IDisposable
         await Assert.ThrowsAsync<ImageUnsafeException>(
             () => VettedImage.VetChainAsync(Write("top", WithBacking("up/../x", "qcow2")), BackingAllowed));
 
+        // Where that is allowed, what is named there is looked for there.
+        File.WriteAllBytes(outside["mid"], WithBacking("x", "qcow2").ToArray());
+        var led = await VettedImage.VetChainAsync(
+            Write("top", WithBacking("up/../mid", "qcow2")),
+            new() { Policy = new() { BackingFileDirectories = [outside.Path] } });
+        Assert.Equal([_directory["up/../mid"], _directory["up/../x"]], led.BackingChain!.Select(link => link.Path));
+
         // And a backing file's own names are taken from the directory in which it was named, not from where it lies.
         File.WriteAllBytes(outside["linked"], WithBacking("x", "qcow2").ToArray());
         File.CreateSymbolicLink(_directory["linked"], outside["linked"]);
