@@ -32,6 +32,9 @@ internal static class LimitedProcess
     // How long a killed process may take to be gone: it may be in a system call that waits for a disk.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
+    // How long what it said last may take to arrive after that.
+    private static readonly TimeSpan s_patienceForOutput = TimeSpan.FromSeconds(0.5);
+
     /// <exception cref="Win32Exception">The program cannot be started.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; the process is gone.</exception>
     internal static async Task<ProcessOutcome> RunAsync(
@@ -51,8 +54,8 @@ internal static class LimitedProcess
         }
 
         CloseInput(command);
-        using var output = new MemoryStream();
-        using var error = new MemoryStream();
+        var output = new MemoryStream();
+        var error = new MemoryStream();
         var reading = ReadAsync(command.StandardOutput.BaseStream, output, limits.OutputLength, stop);
         var readingError = ReadAsync(command.StandardError.BaseStream, error, KeptErrorLength, null);
         var end = ProcessEnd.Exited;
@@ -154,21 +157,22 @@ internal static class LimitedProcess
         {
             command.Process.Kill(entireProcessTree: true);
         }
-        catch (Exception exception) when (exception is InvalidOperationException or Win32Exception or AggregateException)
+        catch (Exception exception)
+            when (exception is InvalidOperationException or Win32Exception or AggregateException)
         {
             // It ended meanwhile.
         }
 
-        try
-        {
-            await Task.WhenAll(command.Task, readers).WaitAsync(s_patience).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is TimeoutException or IOException or ObjectDisposedException)
-        {
-            // What still holds the pipes open was not started by it; nobody reads them any more.
-        }
+        // Where the pipes stay open, something holds them that it has left behind, and nobody reads them any more.
+        _ = await Task.WhenAny(command.Process.WaitForExitAsync(CancellationToken.None), Task.Delay(s_patience))
+            .ConfigureAwait(false);
+        _ = await Task.WhenAny(readers, Task.Delay(s_patienceForOutput)).ConfigureAwait(false);
     }
 
-    private static string ToText(MemoryStream stream) =>
-        Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+    // A reader that was given up may still write: the length first, then the buffer, which only grows.
+    private static string ToText(MemoryStream stream)
+    {
+        var length = (int)stream.Length;
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, length);
+    }
 }

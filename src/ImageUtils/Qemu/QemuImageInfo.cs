@@ -92,8 +92,8 @@ public sealed record QemuImageInfo
     /// <param name="path">The image, as it was named: a backing file's full name is reached from its directory.</param>
     /// <param name="inspection">What was found. Whether it is safe makes no difference to what is said.</param>
     /// <remarks>
-    /// <para><see cref="Format"/> stays what was found (<c>iso</c>, <c>gpt</c>, <c>mbr</c>…) and <see cref="FormatName"/>
-    /// is qemu's driver for it (<c>raw</c>), so both can be compared with what qemu-img says.</para>
+    /// <para><see cref="Format"/> stays what was found (<c>iso</c>, <c>gpt</c>, <c>mbr</c>…), and
+    /// <see cref="FormatName"/> is qemu's driver for it (<c>raw</c>), to be compared with what qemu-img says.</para>
     /// <para>No other file is opened: where an image's data lies in others (a qcow2 data file, VMDK extents), qemu-img
     /// adds up what all of them take up, and <see cref="ActualSize"/> here is of the one file. It is unknown for
     /// block devices, for which qemu-img says 0.</para>

@@ -18,9 +18,12 @@ public sealed class QemuImg
     private const int KilledByKill = 128 + 9;
     private const int KilledByCpuLimit = 128 + 24;
 
-    // What the C library, GLib and coreutils say when memory is refused to them.
+    // What the C library, its loader, GLib, qemu's threads and others say when memory is refused to them.
     private static readonly string[] s_memoryMessages =
-        ["cannot allocate memory", "failed to allocate", "memory exhausted", "out of memory"];
+    [
+        "cannot allocate memory", "failed to map segment", "failed to allocate",
+        "qemu_thread_create: resource temporarily unavailable", "memory exhausted", "out of memory",
+    ];
 
     private static readonly ConcurrentDictionary<(string Path, DateTime Written), QemuImgVersion> s_versions = new();
 
@@ -61,7 +64,8 @@ public sealed class QemuImg
             ? new QemuImg(onPath)
             : LimitedProcess.IsExecutable(installed)
                 ? new QemuImg(installed)
-                : throw new QemuImgNotFoundException($"qemu-img.exe is in no directory of PATH, and not at {installed}.");
+                : throw new QemuImgNotFoundException(
+                    $"qemu-img.exe is in no directory of PATH, and not at {installed}.");
     }
 
     /// <summary>Asks for the version. The answer is kept until the program file changes.</summary>
@@ -97,7 +101,8 @@ public sealed class QemuImg
         options ??= QemuInfoOptions.Default;
         if (options.BackingChain && image.BackingChain is null)
         {
-            throw new ArgumentException("The images below were not inspected: use VettedImage.VetChainAsync.", nameof(image));
+            throw new ArgumentException(
+                "The images below were not inspected: use VettedImage.VetChainAsync.", nameof(image));
         }
 
         var output = await RunAsync(
@@ -158,8 +163,8 @@ public sealed class QemuImg
         return outcome switch
         {
             { End: ProcessEnd.TimedOut } => new QemuImgTimedOutException(
-                $"{what} was killed after {limits.WallTime!.Value.TotalSeconds:0.###} seconds. {said} If the storage is "
-                + "slow, allow more time; otherwise the image may be made to keep it busy.", error),
+                $"{what} was killed after {limits.WallTime!.Value.TotalSeconds:0.###} seconds. {said} If the storage "
+                + "is slow, allow more time; otherwise the image may be made to keep it busy.", error),
             { End: ProcessEnd.OutputTooLong } => new QemuImgLimitExceededException(
                 $"{what} was killed because it printed more than {limits.OutputLength} bytes. {said}", exitCode, error),
             { ExitCode: KilledByCpuLimit } => new QemuImgLimitExceededException(

@@ -6,7 +6,9 @@ namespace ImageUtils.Qemu;
 
 /// <summary>Which qemu-img it is.</summary>
 /// <param name="Version">Its version.</param>
-/// <param name="Package">What the distribution added, such as <c>Debian 1:7.2+dfsg-7+deb12u18</c>; null where nothing.</param>
+/// <param name="Package">
+/// What the distribution added, such as <c>Debian 1:7.2+dfsg-7+deb12u18</c>; null where nothing.
+/// </param>
 /// <param name="Path">The program.</param>
 public sealed partial record QemuImgVersion(Version Version, string? Package, string Path)
 {

@@ -56,7 +56,8 @@ public static class QemuInfoJsonParser
 
         return infos.Count > 0
             ? infos
-            : throw new QemuOutputException("There is no image in the JSON, where 'qemu-img info' prints one at least.");
+            : throw new QemuOutputException(
+                "There is no image in the JSON, where 'qemu-img info' prints one at least.");
     }
 
     private static QemuImageInfo ReadImage(JsonElement element)
@@ -174,9 +175,12 @@ public static class QemuInfoJsonParser
         ? field.Value.GetString()!
         : throw ToUnexpected(field, "a text");
 
-    private static bool ReadFlag(JsonProperty field) => field.Value.ValueKind is JsonValueKind.True or JsonValueKind.False
-        ? field.Value.GetBoolean()
-        : throw ToUnexpected(field, "true or false");
+    private static bool ReadFlag(JsonProperty field) => field.Value.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw ToUnexpected(field, "true or false"),
+    };
 
     private static long? ReadSize(JsonProperty field) => field.Value.ValueKind switch
     {

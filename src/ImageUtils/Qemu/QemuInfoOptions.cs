@@ -6,7 +6,9 @@ public sealed record QemuInfoOptions
     /// <summary>As it is by itself.</summary>
     public static QemuInfoOptions Default { get; } = new();
 
-    /// <summary>Whether the image is read although a running guest writes to it (<c>-U</c>); what is said may be stale.</summary>
+    /// <summary>
+    /// Whether the image is read although a running guest writes to it (<c>-U</c>); what is said may be stale.
+    /// </summary>
     public bool ForceShare { get; init; }
 
     /// <summary>

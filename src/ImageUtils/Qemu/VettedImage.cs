@@ -44,7 +44,7 @@ public sealed class VettedImage
     /// <summary>Inspects an image.</summary>
     /// <param name="path">The file.</param>
     /// <param name="options">What is allowed; by default, nothing beyond a self-contained image.</param>
-    /// <param name="knownRaw">The caller knows that the image is raw: nothing that a guest may have written is read.</param>
+    /// <param name="knownRaw">The caller knows that the image is raw: nothing of what a guest wrote is read.</param>
     /// <param name="cancellationToken">Ends the inspection.</param>
     /// <exception cref="ImageUnsafeException">It failed a check.</exception>
     /// <exception cref="ImageFileException">The file cannot be read.</exception>

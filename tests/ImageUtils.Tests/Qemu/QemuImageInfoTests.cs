@@ -66,7 +66,6 @@ public sealed class QemuImageInfoTests
     [SkippableTheory]
     [InlineData("encrypt.format=aes,encrypt.key-secret=s", "aes")]
     [InlineData("encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", "luks")]
-    [InlineData("encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10,encrypt.cipher-alg=aes-128", "luks")]
     [InlineData("compat=0.10,encryption=on,encrypt.key-secret=s", "aes")]
     public void An_encrypted_qcow2_is_described_as_qemu_img_does(string options, string format)
     {
@@ -82,7 +81,7 @@ public sealed class QemuImageInfoTests
     [InlineData("DIRECTORY/base.qcow2", "qcow2")]
     [InlineData("file:DIRECTORY/base.qcow2", "raw")]
     [InlineData("nbd://localhost/x", "raw")]
-    [InlineData("json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"DIRECTORY/base.qcow2\"}}", "qcow2")]
+    [InlineData("json:{\"driver\":\"qcow2\",\"file.filename\":\"DIRECTORY/base.qcow2\"}", "qcow2")]
     public void A_backing_file_is_named_as_qemu_img_does(string backing, string format)
     {
         using var image = new Qcow2OfQemu("IMAGE", "1M");
@@ -138,7 +137,8 @@ public sealed class QemuImageInfoTests
     [InlineData(16, 1ul, 0ul)]
     [InlineData(8, 0x1_0000_0000ul, 0ul)]
     [InlineData(0, 0ul, 0ul)]
-    public void A_snapshot_of_a_running_guest_is_listed_as_qemu_img_does(uint extraLength, ulong stateSize, ulong icount)
+    public void A_snapshot_of_a_running_guest_is_listed_as_qemu_img_does(
+        uint extraLength, ulong stateSize, ulong icount)
     {
         const int Table = 4 * 65536;
         var built = Qcow2Cases.Valid().Resize(Table + 4096).Big32(60, 1).Big64(64, Table)

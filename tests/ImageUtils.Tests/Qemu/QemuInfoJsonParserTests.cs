@@ -6,6 +6,8 @@ namespace ImageUtils.Tests.Qemu;
 
 public sealed class QemuInfoJsonParserTests
 {
+    private const string SnapshotStart = "{\"filename\": \"a\", \"snapshots\": [{\"id\": \"1\", \"name\": \"n\", ";
+
     [Fact]
     public void An_object_is_read_field_by_field()
     {
@@ -31,13 +33,16 @@ public sealed class QemuInfoJsonParserTests
         Assert.Equal("qcow2", info.FormatName);
         Assert.Equal((41126400, 13168640, 65536), (info.VirtualSize, info.ActualSize, info.ClusterSize));
         Assert.True(info.IsEncrypted && info.IsDirty);
-        Assert.Equal(("base.img", "/srv/base.img", "raw"), (info.BackingFile, info.FullBackingFile, info.BackingFormat));
+        Assert.Equal(
+            ("base.img", "/srv/base.img", "raw"), (info.BackingFile, info.FullBackingFile, info.BackingFormat));
         Assert.Equal(InfoEngine.Parsed, info.Engine);
         Assert.Null(info.TreatAs);
         Assert.Empty(info.Notes);
 
         var snapshot = Assert.Single(info.Snapshots);
-        Assert.Equal(("1", "before upgrade", 1048576, 42L), (snapshot.Id, snapshot.Name, snapshot.VmStateSize, snapshot.Icount));
+        Assert.Equal(
+            ("1", "before upgrade", 1048576, 42L),
+            (snapshot.Id, snapshot.Name, snapshot.VmStateSize, snapshot.Icount));
         Assert.Equal(DateTimeOffset.FromUnixTimeMilliseconds(1700000000500), snapshot.Date);
         Assert.Equal(new TimeSpan(0, 1, 2, 3, 250), snapshot.VmClock);
 
@@ -58,7 +63,8 @@ public sealed class QemuInfoJsonParserTests
              "format-specific": {"type": "qcow2", "data": {"compat": "1.1", "refcount-bits": 16, "newer": [1, true]}}}
             """));
         Assert.Equal(
-            ["qemu-img: warning: something", "children: [{name: file}]", "format-specific newer: [1, true]"], info.Notes);
+            ["qemu-img: warning: something", "children: [{name: file}]", "format-specific newer: [1, true]"],
+            info.Notes);
     }
 
     [Fact]
@@ -91,7 +97,7 @@ public sealed class QemuInfoJsonParserTests
     [Fact]
     public void A_luks_volume_is_treated_as_raw()
     {
-        var info = Assert.Single(QemuInfoJsonParser.Parse("""{"filename": "a", "format": "luks", "encrypted": true}"""));
+        var info = Assert.Single(QemuInfoJsonParser.Parse("""{"filename": "a", "format": "luks"}"""));
         Assert.Equal((ImageFormat.Luks, "luks", ImageFormat.Raw), (info.Format, info.FormatName, info.TreatAs));
     }
 
@@ -122,8 +128,8 @@ public sealed class QemuInfoJsonParserTests
     [InlineData("{\"filename\": \"a\", \"encrypted\": 1}", "encrypted")]
     [InlineData("{\"filename\": \"a\", \"snapshots\": [1]}", "snapshots")]
     [InlineData("{\"filename\": \"a\", \"snapshots\": [{\"id\": \"1\"}]}", "'name'")]
-    [InlineData("{\"filename\": \"a\", \"snapshots\": [{\"id\": \"1\", \"name\": \"n\", \"date-sec\": 1e18}]}", "date-sec")]
-    [InlineData("{\"filename\": \"a\", \"snapshots\": [{\"id\": \"1\", \"name\": \"n\", \"vm-clock-sec\": 922337203685477580}]}", "vm-clock-sec")]
+    [InlineData(SnapshotStart + "\"date-sec\": 1e18}]}", "date-sec")]
+    [InlineData(SnapshotStart + "\"vm-clock-sec\": 922337203685477580}]}", "vm-clock-sec")]
     [InlineData("{\"filename\": \"a\", ", "saved whole")]
     [InlineData("{\"filename\": \"\\ud800\"}", "sound JSON")]
     public void What_is_not_its_json_is_refused_with_a_reason(string json, string reason)
