@@ -1,4 +1,6 @@
 using ImageUtils.Builders;
+using ImageUtils.Inspection;
+using ImageUtils.Safety;
 using ImageUtils.Tests.Support;
 
 namespace ImageUtils.Tests.Inspection;
@@ -19,5 +21,29 @@ public sealed class CorpusTests
             image.FailedChecks.Order().SequenceEqual(failures),
             $"expected: {string.Join(", ", image.FailedChecks)}\nfound:\n{string.Join("\n", inspection.Checks)}");
         Assert.All(inspection.Failures, check => Assert.NotEmpty(check.Message));
+    }
+
+    [Fact]
+    public void What_cannot_be_looked_at_does_not_pass_with_a_check_that_the_policy_does_not_mind()
+    {
+        // The tables are judged after the references only where they can be read: nothing may slip through with them.
+        var options = new InspectionOptions
+        {
+            Policy = SafetyPolicy.Default with { NonFatalChecks = [CheckNames.Tables, CheckNames.Truncated] },
+        };
+        foreach (var image in Corpus.All.Where(image => image.FailedChecks.Length > 0))
+        {
+            var inspection = Inspected.File(image.Bytes(), options);
+            var strict = Inspected.File(image.Bytes());
+            var unseen = inspection.IsSafe
+                ? strict.Checks.Where(check => check.Verdict == CheckVerdict.Skipped
+                    && check.Message.Contains("malformed", StringComparison.Ordinal)
+                    && !options.Policy.NonFatalChecks.Contains(check.Name)).Select(check => check.Name)
+                : [];
+            Assert.True(!unseen.Any(), $"{image.Name} is safe, and nobody looked at {string.Join(", ", unseen)}");
+            Assert.True(
+                !inspection.IsSafe || image.FailedChecks.All(check => check is CheckNames.Tables or CheckNames.Truncated),
+                image.Name);
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using ImageUtils.Errors;
+using ImageUtils.Formats.Luks;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Safety;
@@ -186,6 +187,27 @@ internal sealed class Qcow2Format : IImageFormat
         {
             tables.Add(((long)header.SnapshotsOffset, MaximumTableRead,
                 bytes => image.Snapshots = Qcow2SnapshotTable.Parse(bytes.Span, header.SnapshotCount)));
+        }
+
+        // The header of the volume that the guest's data is in, at the offset that the extension has.
+        if (extensions.EncryptionHeader is { } encryption && header.CryptMethod == 2)
+        {
+            if (Qcow2SafetyChecks.FindMisplaced("encryption header", encryption.Offset, 1L << (int)header.ClusterBits)
+                is { } misplaced)
+            {
+                throw new ImageFormatException(CheckNames.Tables, misplaced);
+            }
+
+            tables.Add(((long)encryption.Offset, LuksHeader.Length, bytes =>
+            {
+                if (bytes.Length == LuksHeader.Length && bytes.Span.StartsWith(LuksHeader.Magic))
+                {
+                    image.Details = (Qcow2Details)image.Details! with
+                    {
+                        Encryption = LuksDetails.Of(LuksHeader.Parse(bytes.Span)),
+                    };
+                }
+            }));
         }
 
         // Readers ignore the extension unless its autoclear bit says that it is up to date.
