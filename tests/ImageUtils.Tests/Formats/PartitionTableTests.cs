@@ -70,11 +70,30 @@ public sealed class PartitionTableTests
     public void A_download_with_a_bad_header_is_rejected_before_its_end()
     {
         var gpt = PartitionTableCases.Gpt().Little32(512 + 80, 0).ToArray();
-        var inspector = new StreamInspector();
+        foreach (var claimed in new[] { ImageFormat.Gpt, ImageFormat.Raw })
+        {
+            var inspector = new StreamInspector(expected: claimed);
+            inspector.Push(gpt.AsSpan(0, 1024));
+            Assert.True(inspector.IsRejected);
+            Assert.Equal(CheckNames.Tables, Assert.Single(inspector.Failures).Name);
+        }
+    }
+
+    [Theory]
+    [InlineData(ImageFormat.Unknown)]
+    [InlineData(ImageFormat.Ami)]
+    [InlineData(ImageFormat.Iso)]
+    [InlineData(ImageFormat.Vhd)]
+    public void A_bad_header_counts_once_the_download_can_be_neither_disc_nor_fixed_VHD(ImageFormat claimed)
+    {
+        var gpt = PartitionTableCases.Gpt().Little32(512 + 80, 0).ToArray();
+        var inspector = new StreamInspector(expected: claimed);
         inspector.Push(gpt.AsSpan(0, 32768));
-        Assert.False(inspector.IsRejected, "it may still be a disc");
-        inspector.Push(gpt.AsSpan(32768, 6));
+        Assert.False(inspector.IsRejected, "it may still be either");
+        inspector.Push(gpt.AsSpan(32768));
+        inspector.Complete();
         Assert.Equal(CheckNames.Tables, Assert.Single(inspector.Failures).Name);
+        Assert.True(inspector.IsRejected);
     }
 
     [SkippableTheory]
