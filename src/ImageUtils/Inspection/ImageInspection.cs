@@ -8,7 +8,9 @@ public sealed class ImageInspection
     /// <summary>The format found. Where several match, the first; the check <c>ambiguous</c> has then failed.</summary>
     public ImageFormat Format { get; internal set; }
 
-    /// <summary>Every format that matches; one, but for ambiguous content and for optical discs with partitions.</summary>
+    /// <summary>
+    /// Every format that matches; one, but for ambiguous content, and for optical discs and fixed VHDs with partitions.
+    /// </summary>
     public IReadOnlyList<ImageFormat> MatchedFormats { get; internal set; } = [];
 
     /// <summary>The kind within the format (<c>dynamic</c>, <c>streamOptimized</c>…); null where there is one only.</summary>
