@@ -20,11 +20,13 @@ public static class IsoCases
         Good("udf-512-byte-blocks", Udf(new BuiltImage(300 * Sector), 16, 512)),
         Good("block-size-512", Iso().Little16(Primary + 128, 512).Big16(Primary + 130, 512)),
         Good("with-mbr", Iso().Little16(510, 0xAA55).Byte(450, 0x17).Little32(454, 0).Little32(458, 128)),
-        Good("with-hybrid-gpt", Iso().Little16(510, 0xAA55).Byte(446, 0x80).Byte(450, 0).Byte(466, 0xEF).Text(512, "EFI PART")),
+        Good("with-hybrid-gpt", Iso().Little16(510, 0xAA55).Byte(446, 0x80).Byte(450, 0).Byte(466, 0xEF)
+            .Text(512, "EFI PART")),
         Bad("no-primary", Iso().Byte(Primary, 3), "tables"),
         Bad("terminator-first", Iso().Byte(Primary, 255), "tables"),
         Bad("block-size-0", Iso().Little32(Primary + 128, 0), "tables"),
-        Bad("block-size-4096", Iso().Little16(Primary + 128, 4096).Big16(Primary + 130, 4096).Resize(80 * Sector), "tables"),
+        Bad("block-size-4096", Iso().Little16(Primary + 128, 4096).Big16(Primary + 130, 4096)
+            .Resize(80 * Sector), "tables"),
         Bad("block-sizes-differ", Iso().Big16(Primary + 130, 512), "tables"),
         Bad("volume-sizes-differ", Iso().Big32(Primary + 84, 7), "tables"),
         Bad("path-table-sizes-differ", Iso().Little32(Primary + 132, 10), "tables"),
@@ -39,13 +41,15 @@ public static class IsoCases
         Bad("udf-sequence-huge", Udf(new BuiltImage(300 * Sector), 16)
             .Little32(256 * Sector + 16, uint.MaxValue).Little32(256 * Sector + 20, uint.MaxValue), "truncated"),
         Raw("identifier-elsewhere", Iso().Byte(Primary + 1, (byte)'c')),
-        Raw("udf-extension-alone", new BuiltImage(64 * Sector).Text(Primary, "\0BEA01\u0001").Text(17 * Sector, "\0TEA01\u0001")),
+        Raw("udf-extension-alone", new BuiltImage(64 * Sector).Text(Primary, "\0BEA01\u0001")
+            .Text(17 * Sector, "\0TEA01\u0001")),
         Raw("cut-before-signature", Iso().Resize(Primary + 5)),
     ];
 
     /// <summary>A volume of 24 blocks, with a primary descriptor and the end of the descriptors.</summary>
     public static BuiltImage Iso() => new BuiltImage(24 * Sector)
-        .Text(Primary, "\u0001CD001\u0001").Text(Primary + 8, "LINUX".PadRight(32)).Text(Primary + 40, "Test volume".PadRight(32))
+        .Text(Primary, "\u0001CD001\u0001").Text(Primary + 8, "LINUX".PadRight(32))
+        .Text(Primary + 40, "Test volume".PadRight(32))
         .Little32(Primary + 80, 24).Big32(Primary + 84, 24)
         .Little16(Primary + 120, 1).Big16(Primary + 122, 1).Little16(Primary + 124, 1).Big16(Primary + 126, 1)
         .Little16(Primary + 128, Sector).Big16(Primary + 130, Sector)

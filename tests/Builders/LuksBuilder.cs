@@ -53,12 +53,14 @@ public sealed record LuksBuilder
         {
             var (at, sector) = (208 + 48 * slot, 8 + 2 * slot);
             var isActive = slot == Slot || OtherSlots.Contains(slot);
-            image.Big32(at, isActive ? 0x00AC71F3u : 0x0000DEADu).Big32(at + 40, (uint)sector).Big32(at + 44, (uint)Stripes);
+            image.Big32(at, isActive ? 0x00AC71F3u : 0x0000DEADu).Big32(at + 40, (uint)sector)
+                .Big32(at + 44, (uint)Stripes);
             if (isActive)
             {
                 var passphrase = slot == Slot ? Passphrase : "another " + slot;
                 image.Big32(at + 4, (uint)Iterations).Put(at + 8, Salt(32, slot)).Put(
-                    sector * 512, KeyMaterial(Pbkdf2(Encoding.UTF8.GetBytes(passphrase), Salt(32, slot), KeyBytes), Mode));
+                    sector * 512,
+                    KeyMaterial(Pbkdf2(Encoding.UTF8.GetBytes(passphrase), Salt(32, slot), KeyBytes), Mode));
             }
         }
 
@@ -100,18 +102,21 @@ public sealed record LuksBuilder
         return $$"""
             {"keyslots":{"0":{"type":"luks2","key_size":{{KeyBytes}},
             "af":{"type":"luks1","stripes":{{Stripes}},"hash":"{{Hash}}"},
-            "area":{"type":"raw","offset":"{{2 * HeaderSize}}","size":"4096","encryption":"aes-{{Mode}}","key_size":{{KeyBytes}} },
+            "area":{"type":"raw","offset":"{{2 * HeaderSize}}","size":"4096","encryption":"aes-{{Mode}}",
+            "key_size":{{KeyBytes}} },
             "kdf":{{kdf}}
             } },"tokens":{},
             "segments":{"0":{"type":"crypt","offset":"{{SegmentOffset}}","size":"dynamic","iv_tweak":"{{IvTweak}}",
             "encryption":"aes-{{Mode}}","sector_size":{{SectorSize}} } },
-            "digests":{"0":{"type":"pbkdf2","keyslots":["0"],"segments":["0"],"hash":"{{Hash}}","iterations":{{Iterations}},
-            "salt":"{{Base64(Salt(32, 99))}}","digest":"{{Base64(Pbkdf2(MasterKey, Salt(32, 99), 32))}}"} },
+            "digests":{"0":{"type":"pbkdf2","keyslots":["0"],"segments":["0"],"hash":"{{Hash}}",
+            "iterations":{{Iterations}},"salt":"{{Base64(Salt(32, 99))}}",
+            "digest":"{{Base64(Pbkdf2(MasterKey, Salt(32, 99), 32))}}"} },
             "config":{"json_size":"12288","keyslots_size":"32768"} }
             """;
     }
 
-    public static byte[] Salt(int length, int seed) => [.. Enumerable.Range(0, length).Select(value => (byte)(value * 31 + seed))];
+    public static byte[] Salt(int length, int seed) =>
+        [.. Enumerable.Range(0, length).Select(value => (byte)(value * 31 + seed))];
 
     public static string Base64(byte[] bytes) => Convert.ToBase64String(bytes);
 
@@ -124,7 +129,8 @@ public sealed record LuksBuilder
         {
             var number = firstSector + (ulong)at / 512;
             var iv = new byte[16];
-            BinaryPrimitives.WriteUInt64LittleEndian(iv, mode.EndsWith("-plain", StringComparison.Ordinal) ? (uint)number : number);
+            var is32Bits = mode.EndsWith("-plain", StringComparison.Ordinal);
+            BinaryPrimitives.WriteUInt64LittleEndian(iv, is32Bits ? (uint)number : number);
             if (mode.EndsWith("-essiv:sha256", StringComparison.Ordinal))
             {
                 iv = Block(SHA256.HashData(key), iv);

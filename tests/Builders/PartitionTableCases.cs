@@ -133,7 +133,8 @@ public static class PartitionTableCases
         .Byte(21, 0xF8).Little32(32, 2097152).Little32(36, 2048);
 
     private static BuiltImage Ntfs() => Signed(512)
-        .Put(0, [0xEB, 0x52, 0x90]).Text(3, "NTFS    ").Little16(11, 512).Byte(13, 8).Byte(21, 0xF8).Little64(40, 204799);
+        .Put(0, [0xEB, 0x52, 0x90]).Text(3, "NTFS    ")
+        .Little16(11, 512).Byte(13, 8).Byte(21, 0xF8).Little64(40, 204799);
 
     private static BuiltImage ExFat() => Signed(512)
         .Put(0, [0xEB, 0x76, 0x90]).Text(3, "EXFAT   ").Byte(108, 9).Byte(109, 3).Byte(110, 1);
@@ -156,7 +157,8 @@ public static class PartitionTableCases
             return image;
         }
 
-        image.Put(Backup + 12, image[(Header + 12)..(Header + 16)]).Put(Backup + 40, image[(Header + 40)..(Header + 72)]);
+        image.Put(Backup + 12, image[(Header + 12)..(Header + 16)])
+            .Put(Backup + 40, image[(Header + 40)..(Header + 72)]);
         image.Put(Backup + 80, image[(Header + 80)..(Header + 88)]);
         return SealAll(image, Sector);
     }

@@ -21,7 +21,8 @@ public static class WrapperCases
         Case("zstd", "valid", s_zstdFrame),
         Case("zstd", "behind-skippable-frame", [.. Skippable(0x50, 4), .. s_zstdFrame]),
         Case("zstd", "behind-long-skippable-frame", [.. Skippable(0x5F, 100_000), .. s_zstdFrame]),
-        Case("zstd", "behind-three-skippable-frames", [.. Skippable(0x51, 4), .. Skippable(0x52, 0), .. Skippable(0x53, 9), .. s_zstdFrame]),
+        Case("zstd", "behind-three-skippable-frames",
+            [.. Skippable(0x51, 4), .. Skippable(0x52, 0), .. Skippable(0x53, 9), .. s_zstdFrame]),
         Case("zip", "valid", Zip()),
         Case("zip", "empty", [.. "PK\u0005\u0006"u8, .. new byte[18]]),
         Case("zip", "split", [.. "PK\u0007\u0008PK\u0003\u0004"u8, .. new byte[30]]),
@@ -37,14 +38,16 @@ public static class WrapperCases
         Case("raw", "bzip2-level-0", [.. "BZh0"u8, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59]),
         Case("raw", "zstd-skippable-frame-alone", Skippable(0x50, 4)),
         Case("raw", "zstd-skippable-frame-before-zeros", [.. Skippable(0x50, 4), .. new byte[32]]),
-        Case("raw", "zstd-skippable-frame-huge", new BuiltImage(Skippable(0x50, 40)).Little32(4, uint.MaxValue).ToArray()),
+        Case("raw", "zstd-skippable-frame-huge",
+            new BuiltImage(Skippable(0x50, 40)).Little32(4, uint.MaxValue).ToArray()),
         Case("raw", "lha-checksum", new BuiltImage(Lha(0)).Byte(1, 0).ToArray()),
         Case("raw", "lha-name-overruns", new BuiltImage(Lha(0)).Byte(21, 200).ToArray()),
         Case("raw", "lha-level-4", new BuiltImage(Lha(2)).Byte(20, 4).ToArray()),
         Case("raw", "lha-level-2-too-short", new BuiltImage(Lha(2)).Little16(0, 25).ToArray()),
         Case("raw", "lha-level-3-cut", Lha(3)[..30]),
         Case("raw", "lha-method-alone", [0, 0, .. "-lh5-"u8]),
-        Case("raw", "lha-in-text", Encoding.ASCII.GetBytes("x -lh5- is a method of compression that this text only mentions")),
+        Case("raw", "lha-in-text", Encoding.ASCII.GetBytes("x -lh5- is a method of compression that this text only "
+            + "mentions")),
     ];
 
     private static byte[] Gzip()
@@ -79,7 +82,8 @@ public static class WrapperCases
     private static byte[] Lha(byte level)
     {
         const string Name = "disk.img";
-        var image = new BuiltImage(100).Text(2, "-lh5-").Little32(7, 40).Little32(11, 1000).Byte(19, 0x20).Byte(20, level);
+        var image = new BuiltImage(100).Text(2, "-lh5-").Little32(7, 40).Little32(11, 1000)
+            .Byte(19, 0x20).Byte(20, level);
         switch (level)
         {
             case 0 or 1:
@@ -100,5 +104,6 @@ public static class WrapperCases
         }
     }
 
-    private static CorpusCase Case(string format, string name, byte[] bytes) => new($"{format}/{name}", format, [], () => bytes);
+    private static CorpusCase Case(string format, string name, byte[] bytes) =>
+        new($"{format}/{name}", format, [], () => bytes);
 }

@@ -9,7 +9,9 @@ namespace ImageUtils.Encryption;
 /// </summary>
 internal static partial class Argon2
 {
-    /// <summary>The most memory that a derivation may take, in KiB: what cryptsetup itself asks for at most by default.</summary>
+    /// <summary>
+    /// The most memory that a derivation may take, in KiB: what cryptsetup itself asks for at most by default.
+    /// </summary>
     internal const uint MaximumMemoryKib = 1024 * 1024;
 
     /// <summary>The most threads that a derivation may take; cryptsetup writes 4 at most.</summary>
@@ -18,7 +20,8 @@ internal static partial class Argon2
     private const string Library = "libargon2.so.1";
 
     /// <summary>Whether the library is installed.</summary>
-    internal static bool IsAvailable { get; } = NativeLibrary.TryLoad(Library, Assembly.GetExecutingAssembly(), null, out _);
+    internal static bool IsAvailable { get; } =
+        NativeLibrary.TryLoad(Library, Assembly.GetExecutingAssembly(), null, out _);
 
     /// <summary>Derives a key.</summary>
     /// <param name="isId">Argon2id where true, Argon2i otherwise.</param>
@@ -37,11 +40,15 @@ internal static partial class Argon2
         fixed (byte* saltStart = salt)
         fixed (byte* keyStart = key)
         {
-            var (passwordLength, saltLength, keyLength) = ((nuint)password.Length, (nuint)salt.Length, (nuint)key.Length);
-            return (isId
-                ? HashId(passes, memoryKib, lanes, passwordStart, passwordLength, saltStart, saltLength, keyStart, keyLength)
-                : HashI(passes, memoryKib, lanes, passwordStart, passwordLength, saltStart, saltLength, keyStart, keyLength))
-                    == 0;
+            var (passwordLength, saltLength) = ((nuint)password.Length, (nuint)salt.Length);
+            var error = isId
+                ? HashId(
+                    passes, memoryKib, lanes, passwordStart, passwordLength, saltStart, saltLength,
+                    keyStart, (nuint)key.Length)
+                : HashI(
+                    passes, memoryKib, lanes, passwordStart, passwordLength, saltStart, saltLength,
+                    keyStart, (nuint)key.Length);
+            return error == 0;
         }
     }
 

@@ -4,7 +4,8 @@ namespace ImageUtils.Encryption;
 
 /// <summary>
 /// The plain content of an encrypted area that reaches to the end of another source, or to a given length. Whole units
-/// of encryption are read; the rest of a unit that has been read is kept, because below may be a stream that has moved on.
+/// of encryption are read; the rest of a unit that has been read is kept, because below may be a stream that has moved
+/// on.
 /// </summary>
 /// <remarks>Not for use from several threads at once.</remarks>
 internal sealed class DecryptingSource : IByteSource

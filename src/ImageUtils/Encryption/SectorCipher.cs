@@ -80,5 +80,6 @@ internal readonly record struct SectorCipherName(string Cipher, string Mode, str
 
     /// <inheritdoc/>
     public override string ToString() =>
-        Cipher + (Mode.Length > 0 ? $"-{Mode}" : "") + (Iv.Length > 0 ? $"-{Iv}" : "") + (IvHash is null ? "" : $":{IvHash}");
+        Cipher + (Mode.Length > 0 ? $"-{Mode}" : "") + (Iv.Length > 0 ? $"-{Iv}" : "")
+            + (IvHash is null ? "" : $":{IvHash}");
 }

@@ -6,8 +6,9 @@ namespace ImageUtils.Encryption;
 
 /// <summary>AES-XTS, built from AES-ECB.</summary>
 /// <remarks>
-/// IEEE 1619-2007, section 5. The key's first half encrypts the data, the second half the tweak. The tweak of a sector's
-/// block j is the encrypted sector number times x^j in GF(2^128); it is added to the block before and after AES.
+/// IEEE 1619-2007, section 5. The key's first half encrypts the data, the second half the tweak. The tweak of a
+/// sector's block j is the encrypted sector number times x^j in GF(2^128); it is added to the block before and after
+/// AES.
 /// </remarks>
 internal sealed class XtsSectorCipher : SectorCipher
 {
@@ -49,7 +50,8 @@ internal sealed class XtsSectorCipher : SectorCipher
             for (var unit = 0; unit < units; unit++)
             {
                 _iv.Write(
-                    firstSector + (ulong)(unit * SectorSize / CountedLength), first.Slice(unit * BlockLength, BlockLength));
+                    firstSector + (ulong)(unit * SectorSize / CountedLength),
+                    first.Slice(unit * BlockLength, BlockLength));
             }
 
             var firstTweaks = first[..(units * BlockLength)];

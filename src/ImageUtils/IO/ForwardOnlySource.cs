@@ -59,7 +59,8 @@ public sealed class ForwardOnlySource : IByteSource
             read.Complete();
         }
 
-        // One source for each: a task that several wait for goes on in one of them only, and leaves the rest to the pool.
+        // One source for each: a task that several wait for goes on in one of them only, and leaves the rest to the
+        // pool.
         foreach (var waiting in _waitingForEnd)
         {
             waiting.SetResult();
@@ -197,7 +198,9 @@ public sealed class ForwardOnlySource : IByteSource
         public void Dispose() => SynchronizationContext.SetSynchronizationContext(_context);
     }
 
-    /// <summary>A read that waits. Its continuation runs inside <see cref="Complete"/>, never on another thread.</summary>
+    /// <summary>
+    /// A read that waits. Its continuation runs inside <see cref="Complete"/>, never on another thread.
+    /// </summary>
     private sealed class PendingRead(long offset, Memory<byte> buffer) : IValueTaskSource<int>
     {
         private ManualResetValueTaskSourceCore<int> _core;

@@ -58,7 +58,8 @@ public sealed class IsoTests
         var details = Assert.IsType<IsoDetails>(image.Details);
         Assert.Equal(
             ("My volume", "My app", "LINUX", joliet, bootable, subformat != "iso9660"),
-            (details.VolumeId, details.ApplicationId, details.SystemId, details.IsJoliet, details.IsBootable, details.IsUdf));
+            (details.VolumeId, details.ApplicationId, details.SystemId,
+                details.IsJoliet, details.IsBootable, details.IsUdf));
         Assert.InRange(details.VolumeSize!.Value, image.FileSize - 400_000, image.FileSize);
     }
 }

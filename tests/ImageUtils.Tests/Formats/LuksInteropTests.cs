@@ -79,13 +79,17 @@ public sealed class LuksInteropTests
 
     [SkippableTheory]
     [InlineData("luks1", "--pbkdf-force-iterations", "1000")]
-    [InlineData("luks1", "--pbkdf-force-iterations", "1000", "--cipher", "aes-cbc-essiv:sha256", "--key-size", "256", "--hash", "sha1")]
+    [InlineData("luks1", "--pbkdf-force-iterations", "1000", "--cipher", "aes-cbc-essiv:sha256",
+        "--key-size", "256", "--hash", "sha1")]
     [InlineData("luks2", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")]
-    [InlineData("luks2", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--hash", "sha512", "--sector-size", "512", "--label", "x")]
+    [InlineData("luks2", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--hash", "sha512",
+        "--sector-size", "512", "--label", "x")]
     [InlineData("luks2", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--luks2-metadata-size", "64k")]
     [InlineData("luks2", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--luks2-metadata-size", "1m")]
-    [InlineData("luks2", "--pbkdf", "argon2id", "--pbkdf-force-iterations", "4", "--pbkdf-memory", "32", "--pbkdf-parallel", "1")]
-    [InlineData("luks2", "--pbkdf", "argon2i", "--pbkdf-force-iterations", "4", "--pbkdf-memory", "1024", "--pbkdf-parallel", "2")]
+    [InlineData("luks2", "--pbkdf", "argon2id", "--pbkdf-force-iterations", "4",
+        "--pbkdf-memory", "32", "--pbkdf-parallel", "1")]
+    [InlineData("luks2", "--pbkdf", "argon2i", "--pbkdf-force-iterations", "4",
+        "--pbkdf-memory", "1024", "--pbkdf-parallel", "2")]
     public void What_cryptsetup_makes_is_opened_by_each_of_its_passphrases(string type, params string[] arguments)
     {
         Tool.Require("cryptsetup", "cryptsetup-bin");
@@ -104,11 +108,14 @@ public sealed class LuksInteropTests
             "cryptsetup",
             ["luksFormat", "--batch-mode", "--type", type, "--key-file", directory["passphrase"],
                 "--volume-key-file", directory["master-key"], .. arguments, directory["volume"]]);
-        string[] kdf = type == "luks1" ? ["--pbkdf-force-iterations", "1000"] : [.. arguments.SkipWhile(a => a != "--pbkdf").Take(4)];
+        string[] kdf = type == "luks1"
+            ? ["--pbkdf-force-iterations", "1000"]
+            : [.. arguments.SkipWhile(argument => argument != "--pbkdf").Take(4)];
+        string[] memory = arguments.Contains("--pbkdf-memory") ? ["--pbkdf-memory", "64"] : [];
         Tool.Run(
             "cryptsetup",
-            ["luksAddKey", "--batch-mode", "--key-file", directory["passphrase"], .. kdf, .. arguments.Contains("--pbkdf-memory")
-                ? new[] { "--pbkdf-memory", "64" } : [], directory["volume"], directory["second"]]);
+            ["luksAddKey", "--batch-mode", "--key-file", directory["passphrase"], .. kdf, .. memory,
+                directory["volume"], directory["second"]]);
         var details = Assert.IsType<LuksDetails>(Inspect(directory["volume"], null).Details);
         var volume = new BuiltImage(File.ReadAllBytes(directory["volume"]));
         var mode = details.IvHash is null ? $"{details.CipherMode}-{details.IvGenerator}" : "cbc-essiv:sha256";
@@ -121,7 +128,8 @@ public sealed class LuksInteropTests
         foreach (var passphrase in new[] { Passphrase, "second" })
         {
             var image = Inspect(directory["volume"], passphrase);
-            Assert.True(expected.SequenceEqual(image.Failures.Select(check => check.Name)), string.Join("\n", image.Checks));
+            Assert.True(
+                expected.SequenceEqual(image.Failures.Select(check => check.Name)), string.Join("\n", image.Checks));
             Assert.Equal(ImageFormat.Mbr, image.InnerImage!.Format);
             Inspected.AssertSame(
                 image, Inspected.Stream(volume.ToArray(), _ => 1_000_003, LuksTests.With(passphrase)), passphrase);
@@ -131,7 +139,8 @@ public sealed class LuksInteropTests
     }
 
     private static ImageInspection Inspect(string path, string? passphrase) => ImageInspector
-        .InspectFileAsync(path, passphrase is null ? null : LuksTests.With(passphrase)).AsTask().GetAwaiter().GetResult();
+        .InspectFileAsync(path, passphrase is null ? null : LuksTests.With(passphrase))
+        .AsTask().GetAwaiter().GetResult();
 
     private static string CreateWithQemu(
         TemporaryDirectory directory, string options, string? size = null, string? content = null)

@@ -98,7 +98,9 @@ public sealed class PartitionTableTests
         Assert.Equal(ImageFormat.Gpt, image.Format);
         Assert.True(image.IsSafe, string.Join("\n", image.Checks));
         var details = Assert.IsType<PartitionTableDetails>(image.Details);
-        Assert.Equal(arguments.Count(argument => argument.StartsWith("--new", StringComparison.Ordinal)), details.Partitions.Count);
+        Assert.Equal(
+            arguments.Count(argument => argument.StartsWith("--new", StringComparison.Ordinal)),
+            details.Partitions.Count);
         if (details.Partitions.Count == 2)
         {
             Assert.Equal(

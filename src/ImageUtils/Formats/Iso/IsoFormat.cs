@@ -126,7 +126,8 @@ internal sealed class IsoFormat : IImageFormat
         foreach (var blockSize in s_udfBlockSizes)
         {
             var bytes = await context.Reader
-                .ReadAsync((long)UdfAnchor.Block * blockSize, UdfAnchor.Length, cancellationToken).ConfigureAwait(false);
+                .ReadAsync((long)UdfAnchor.Block * blockSize, UdfAnchor.Length, cancellationToken)
+                .ConfigureAwait(false);
             if (UdfAnchor.TryParse(bytes.Span) is { } anchor)
             {
                 context.Pass(CheckNames.Tables);

@@ -28,16 +28,16 @@ internal static class IsoSafetyChecks
 
     internal static string? FindCut(long volumeSize, long fileLength) =>
         volumeSize > fileLength
-            ? $"The ISO 9660 volume has {volumeSize} bytes (byte {VolumeDescriptors.Offset + 80}), but the file has only "
-                + $"{fileLength}: it is cut short."
+            ? $"The ISO 9660 volume has {volumeSize} bytes (byte {VolumeDescriptors.Offset + 80}), but the file has "
+                + $"only {fileLength}: it is cut short."
             : null;
 
     internal static string? FindCut(UdfAnchor anchor, int blockSize, long fileLength)
     {
         var end = anchor.EndBlock(blockSize) * blockSize;
         return end > fileLength
-            ? $"The UDF volume's descriptor sequences end at byte {end}, but the file has only {fileLength} bytes: it is "
-                + "cut short."
+            ? $"The UDF volume's descriptor sequences end at byte {end}, but the file has only {fileLength} bytes: "
+                + "it is cut short."
             : null;
     }
 }

@@ -31,7 +31,9 @@ internal sealed record PrimaryVolumeDescriptor
 
     public ushort BlockSize { get; init; }
 
-    /// <summary>The first number whose two copies differ, by name and offset in the descriptor; null where none does.</summary>
+    /// <summary>
+    /// The first number whose two copies differ, by name and offset in the descriptor; null where none does.
+    /// </summary>
     public (string Name, int Offset)? Disagreement { get; init; }
 
     internal static PrimaryVolumeDescriptor Parse(ReadOnlySpan<byte> bytes) => new()

@@ -4,7 +4,9 @@ using ImageUtils.Encryption;
 
 namespace ImageUtils.Formats.Luks;
 
-/// <summary>The binary header of a LUKS volume, version 2, in front of each of the two copies of its JSON metadata.</summary>
+/// <summary>
+/// The binary header of a LUKS volume, version 2, in front of each of the two copies of its JSON metadata.
+/// </summary>
 /// <remarks>
 /// LUKS2 On-Disk Format Specification 1.1.1, section 2.1, "Binary header". Big-endian; texts end with NUL.
 /// <code>

@@ -7,7 +7,8 @@ namespace ImageUtils.Formats.Luks;
 
 /// <summary>The JSON metadata of a LUKS volume, version 2, as far as it is needed to open it.</summary>
 /// <remarks>
-/// LUKS2 On-Disk Format Specification 1.1.1, section 3, "JSON area". Numbers of 64 bits are texts, binary data is Base64.
+/// LUKS2 On-Disk Format Specification 1.1.1, section 3, "JSON area". Numbers of 64 bits are texts, binary data is
+/// Base64.
 /// <code>
 /// keyslots  { "0": { type, key_size, af: { type, stripes, hash }, area: { type, offset, size, encryption, key_size },
 ///                    kdf: { type, salt, hash, iterations | time, memory, cpus } } }
@@ -47,7 +48,8 @@ internal sealed record Luks2Metadata
             return Parse(document.RootElement);
         }
         catch (Exception exception) when (exception
-            is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or OverflowException)
+            is JsonException or KeyNotFoundException or FormatException or InvalidOperationException
+                or OverflowException)
         {
             throw new ImageFormatException(
                 CheckNames.Tables,
@@ -66,25 +68,29 @@ internal sealed record Luks2Metadata
         var slots = new List<(LuksSlot Slot, long AreaEnd)>();
         foreach (var slot in Objects(root, "keyslots").Where(slot => Text(slot.Value, "type") == "luks2"))
         {
-            var digest = segment is null
-                ? default
-                : digests.Find(digest => Names(digest.Value, "keyslots", slot.Name)
-                    && Names(digest.Value, "segments", segments[0].Name));
-            slots.Add(ParseSlot(slot, digest.Value.ValueKind == JsonValueKind.Object ? ParseDigest(digest.Value) : null));
+            slots.Add(ParseSlot(slot, FindDigest(digest => Names(digest, "keyslots", slot.Name))));
         }
 
         slots.Sort((left, right) => left.Slot.Offset.CompareTo(right.Slot.Offset));
-        var data = segment is null ? default : digests.Find(digest => Names(digest.Value, "segments", segments[0].Name));
         var config = root.GetProperty("config");
         return new Luks2Metadata
         {
             Slots = [.. slots.Select(slot => slot.Slot)],
             AreaEnds = [.. slots.Select(slot => slot.AreaEnd)],
             Segment = segment,
-            Digest = data.Value.ValueKind == JsonValueKind.Object ? ParseDigest(data.Value) : null,
+            Digest = FindDigest(_ => true),
             JsonSize = Number(config, "json_size"),
             KeyslotsSize = Number(config, "keyslots_size"),
         };
+
+        // The digest of the segment's key, where there is one that is of the slot too.
+        LuksDigest? FindDigest(Predicate<JsonElement> isOfSlot)
+        {
+            var found = segment is null
+                ? default
+                : digests.Find(digest => Names(digest.Value, "segments", segments[0].Name) && isOfSlot(digest.Value));
+            return found.Value.ValueKind == JsonValueKind.Object ? ParseDigest(found.Value) : null;
+        }
     }
 
     private static LuksSegment ParseSegment(JsonElement segment) => new(
@@ -122,8 +128,8 @@ internal sealed record Luks2Metadata
             || size < parsed.KeyLength * (long)parsed.Stripes)
         {
             throw new FormatException(
-                $"key slot {property.Name} has an area of {size} bytes for {parsed.Stripes} stripes of {parsed.KeyLength} "
-                + $"bytes, made with {parsed.Kdf.Iterations} iterations.");
+                $"key slot {property.Name} has an area of {size} bytes for {parsed.Stripes} stripes of "
+                    + $"{parsed.KeyLength} bytes, made with {parsed.Kdf.Iterations} iterations.");
         }
 
         return (parsed, parsed.Offset > long.MaxValue - size ? long.MaxValue : parsed.Offset + size);
@@ -137,7 +143,8 @@ internal sealed record Luks2Metadata
             digest.GetProperty("salt").GetBytesFromBase64(),
             digest.GetProperty("digest").GetBytesFromBase64());
         return Text(digest, "type") == "pbkdf2" && parsed.Iterations > 0
-            && parsed.Digest.Length is >= LuksSafetyChecks.MinimumDigestLength and <= LuksSafetyChecks.MaximumDigestLength
+            && parsed.Digest.Length is >= LuksSafetyChecks.MinimumDigestLength
+                and <= LuksSafetyChecks.MaximumDigestLength
                 ? parsed
                 : throw new FormatException(
                     $"a digest of type {Text(digest, "type")} has {parsed.Digest.Length} bytes and {parsed.Iterations} "
@@ -149,7 +156,8 @@ internal sealed record Luks2Metadata
         var objects = root.GetProperty(name).EnumerateObject().ToList();
         return objects.Count <= MaximumObjects
             ? objects
-            : throw new FormatException($"{name} has {objects.Count} objects; {MaximumObjects} are the most that is accepted.");
+            : throw new FormatException($"{name} has {objects.Count} objects; {MaximumObjects} are the most that is "
+                + "accepted.");
     }
 
     private static bool Names(JsonElement element, string array, string name) =>
@@ -161,7 +169,9 @@ internal sealed record Luks2Metadata
     private static long Number(JsonElement element, string name, long maximum = long.MaxValue)
     {
         var property = element.GetProperty(name);
-        var number = property.ValueKind == JsonValueKind.String ? long.Parse(property.GetString()!) : property.GetInt64();
+        var number = property.ValueKind == JsonValueKind.String
+            ? long.Parse(property.GetString()!)
+            : property.GetInt64();
         return number >= 0 && number <= maximum
             ? number
             : throw new FormatException($"{name} is {number}; 0 to {maximum} is possible.");

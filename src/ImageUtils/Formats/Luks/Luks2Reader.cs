@@ -4,7 +4,9 @@ using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Luks;
 
-/// <summary>Reads both copies of the metadata of a LUKS volume, version 2, describes it and judges its checksums.</summary>
+/// <summary>
+/// Reads both copies of the metadata of a LUKS volume, version 2, describes it and judges its checksums.
+/// </summary>
 internal static class Luks2Reader
 {
     // What is read of one copy. cryptsetup writes 16 KiB unless it is told otherwise.
@@ -23,7 +25,8 @@ internal static class Luks2Reader
         }
 
         var length = (int)Math.Min(header.HeaderSize, MaximumCopyRead);
-        var primary = await context.ReadWholeAsync(0, length, "LUKS2 metadata", cancellationToken).ConfigureAwait(false);
+        var primary = await context.ReadWholeAsync(0, length, "LUKS2 metadata", cancellationToken)
+            .ConfigureAwait(false);
         if (header.HeaderSize > MaximumCopyRead)
         {
             context.Skip(
@@ -51,7 +54,10 @@ internal static class Luks2Reader
     }
 
     private static async ValueTask JudgeChecksumsAsync(
-        InspectionContext context, Luks2Header header, ReadOnlyMemory<byte> primary, CancellationToken cancellationToken)
+        InspectionContext context,
+        Luks2Header header,
+        ReadOnlyMemory<byte> primary,
+        CancellationToken cancellationToken)
     {
         if (Luks2Header.FindBadChecksum(primary.Span, header.ChecksumAlgorithm) is { } problem)
         {
@@ -60,7 +66,8 @@ internal static class Luks2Reader
         }
 
         var copy = await context.ReadWholeAsync(
-            primary.Length, primary.Length, "second copy of the LUKS2 metadata", cancellationToken).ConfigureAwait(false);
+            primary.Length, primary.Length, "second copy of the LUKS2 metadata", cancellationToken)
+            .ConfigureAwait(false);
         var second = Luks2Header.Parse(copy.Span);
         var where = $"The second LUKS2 header at byte {primary.Length}";
         if (!second.IsSecondary)

@@ -65,7 +65,8 @@ public sealed record LuksDetails : FormatDetails
             Slots =
             [
                 .. header.KeySlots.Index().Select(item => new LuksSlotDetails(
-                    item.Index, item.Item.IsActive, item.Item.KeyOffset, item.Item.Stripes, "pbkdf2", item.Item.Iterations)),
+                    item.Index, item.Item.IsActive, item.Item.KeyOffset, item.Item.Stripes, "pbkdf2",
+                    item.Item.Iterations)),
             ],
         };
     }

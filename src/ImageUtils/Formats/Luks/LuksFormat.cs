@@ -113,7 +113,10 @@ internal sealed class LuksFormat : IImageFormat
     }
 
     private static async ValueTask InspectContentAsync(
-        InspectionContext context, LuksVolume volume, ReadOnlyMemory<byte> passphrase, CancellationToken cancellationToken)
+        InspectionContext context,
+        LuksVolume volume,
+        ReadOnlyMemory<byte> passphrase,
+        CancellationToken cancellationToken)
     {
         var (cipher, problem) = await new LuksUnlocker(context, volume)
             .TryUnlockAsync(passphrase, cancellationToken).ConfigureAwait(false);

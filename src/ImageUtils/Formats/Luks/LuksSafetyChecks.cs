@@ -31,8 +31,8 @@ internal static class LuksSafetyChecks
     internal static string? FindUnsupportedVersion(int version) => version switch
     {
         1 => null,
-        2 => "The LUKS version is 2, which neither qemu nor OpenStack opens. Convert it: cryptsetup convert --type luks1, "
-            + "or copy its content into a volume of version 1.",
+        2 => "The LUKS version is 2, which neither qemu nor OpenStack opens. Convert it: cryptsetup convert --type "
+            + "luks1, or copy its content into a volume of version 1.",
         _ => $"The LUKS header's version at byte 6 is {version}; 1 and 2 are known.",
     };
 
@@ -41,7 +41,8 @@ internal static class LuksSafetyChecks
     {
         if (header.KeyBytes is 0 or > MaximumKeyLength)
         {
-            return $"The LUKS header's key-bytes at byte 108 is {header.KeyBytes}; 1 to {MaximumKeyLength} is possible.";
+            return $"The LUKS header's key-bytes at byte 108 is {header.KeyBytes}; 1 to {MaximumKeyLength} is "
+                + "possible.";
         }
 
         if (header.MasterKeyDigestIterations == 0)
@@ -51,15 +52,16 @@ internal static class LuksSafetyChecks
 
         if (header.PayloadOffset < LuksHeader.Length)
         {
-            return $"The LUKS header's payload-offset at byte 104 is sector {header.PayloadOffsetSectors}: the data would "
-                + "overlap the header, or lies in another file.";
+            return $"The LUKS header's payload-offset at byte 104 is sector {header.PayloadOffsetSectors}: the data "
+                + "would overlap the header, or lies in another file.";
         }
 
         foreach (var (index, slot) in header.KeySlots.Index())
         {
             if (!slot.IsKnown)
             {
-                return $"LUKS key slot {index} has the state 0x{slot.Active:x8}; 0x00ac71f3 and 0x0000dead are possible.";
+                return $"LUKS key slot {index} has the state 0x{slot.Active:x8}; 0x00ac71f3 and 0x0000dead are "
+                    + "possible.";
             }
 
             if (slot.IsActive && (slot.Iterations == 0 || slot.Stripes is 0 or > MaximumStripes))
@@ -79,8 +81,8 @@ internal static class LuksSafetyChecks
     {
         if (header.HeaderSize is < MinimumHeaderSize or > MaximumHeaderSize || !BitOperations.IsPow2(header.HeaderSize))
         {
-            return $"The LUKS2 header's hdr_size at byte 8 is {header.HeaderSize}; a power of two from {MinimumHeaderSize} "
-                + $"to {MaximumHeaderSize} is possible.";
+            return $"The LUKS2 header's hdr_size at byte 8 is {header.HeaderSize}; a power of two from "
+                + $"{MinimumHeaderSize} to {MaximumHeaderSize} is possible.";
         }
 
         return header.HeaderOffset != 0
@@ -107,15 +109,17 @@ internal static class LuksSafetyChecks
         if (metadata.Segment is { } segment)
         {
             if (segment.Offset < areasStart || segment.Offset % LuksHeader.SectorLength != 0
-                || segment.Size is { } size && (size > long.MaxValue - segment.Offset || size % LuksHeader.SectorLength != 0))
+                || segment.Size is { } size
+                    && (size > long.MaxValue - segment.Offset || size % LuksHeader.SectorLength != 0))
             {
-                return $"The LUKS2 segment of {segment.Size?.ToString() ?? "dynamic"} bytes at byte {segment.Offset} is not "
-                    + "made of whole sectors behind the header.";
+                return $"The LUKS2 segment of {segment.Size?.ToString() ?? "dynamic"} bytes at byte {segment.Offset} "
+                    + "is not made of whole sectors behind the header.";
             }
 
             if (segment.SectorSize is not (512 or 1024 or 2048 or 4096))
             {
-                return $"The LUKS2 segment's sector_size is {segment.SectorSize}; 512, 1024, 2048 and 4096 are possible.";
+                return $"The LUKS2 segment's sector_size is {segment.SectorSize}; 512, 1024, 2048 and 4096 are "
+                    + "possible.";
             }
 
             areasEnd = Math.Min(areasEnd, segment.Offset);
@@ -131,21 +135,23 @@ internal static class LuksSafetyChecks
     {
         if (length < segment.Offset)
         {
-            return $"The LUKS data begins at byte {segment.Offset}, but the file has only {length} bytes: it is cut short.";
+            return $"The LUKS data begins at byte {segment.Offset}, but the file has only {length} bytes: it is cut "
+                + "short.";
         }
 
         if (segment.Size is { } size)
         {
             return size > length - segment.Offset
-                ? $"The LUKS data ends at byte {segment.Offset + size}, but the file has only {length} bytes: it is cut short."
+                ? $"The LUKS data ends at byte {segment.Offset + size}, but the file has only {length} bytes: it is "
+                    + "cut short."
                 : null;
         }
 
         var rest = (length - segment.Offset) % segment.SectorSize;
         return rest == 0
             ? null
-            : $"The LUKS data from byte {segment.Offset} on ends after {rest} bytes of a sector of {segment.SectorSize}: the "
-                + "file is cut short.";
+            : $"The LUKS data from byte {segment.Offset} on ends after {rest} bytes of a sector of "
+                + $"{segment.SectorSize}: the file is cut short.";
     }
 
     // Areas come in the order of their offsets.
@@ -156,8 +162,8 @@ internal static class LuksSafetyChecks
         {
             if (area.Offset < start || area.End > end)
             {
-                return $"The key material of LUKS key slot {area.Name} is bytes {area.Offset} to {area.End}: it overlaps "
-                    + $"what is before byte {start} or behind byte {end}, or other key material.";
+                return $"The key material of LUKS key slot {area.Name} is bytes {area.Offset} to {area.End}: it "
+                    + $"overlaps what is before byte {start} or behind byte {end}, or other key material.";
             }
 
             start = area.End;

@@ -5,7 +5,9 @@ using ImageUtils.Inspection;
 
 namespace ImageUtils.Formats.Luks;
 
-/// <summary>Tries a passphrase on each key slot, in the order of their key material, so that a stream will do.</summary>
+/// <summary>
+/// Tries a passphrase on each key slot, in the order of their key material, so that a stream will do.
+/// </summary>
 internal sealed class LuksUnlocker(InspectionContext context, LuksVolume volume)
 {
     private readonly long _limit = context.Policy.MaximumLuksIterations;
@@ -39,7 +41,8 @@ internal sealed class LuksUnlocker(InspectionContext context, LuksVolume volume)
             var cost = slot.Kdf.Cost + (ulong)slot.Digest!.Iterations;
             if (tried > 0 && _spent + cost > (UInt128)_limit)
             {
-                return (null, $"The passphrase does not open the first {tried} of {volume.Slots.Count} LUKS key slots, and "
+                return (null, $"The passphrase does not open the first {tried} of {volume.Slots.Count} LUKS key "
+                    + "slots, and "
                     + $"the policy's {_limit} iterations are spent: raise MaximumLuksIterations to try the others.");
             }
 
@@ -51,7 +54,8 @@ internal sealed class LuksUnlocker(InspectionContext context, LuksVolume volume)
             }
         }
 
-        return (null, $"The passphrase does not open the LUKS volume: {tried} of {volume.Slots.Count} key slots were tried."
+        return (null, $"The passphrase does not open the LUKS volume: {tried} of {volume.Slots.Count} key slots were "
+            + "tried."
             + (_unsupported is null ? "" : $" {_unsupported}"));
     }
 
@@ -74,14 +78,15 @@ internal sealed class LuksUnlocker(InspectionContext context, LuksVolume volume)
         {
             if (!TryDerive(slot.Kdf, passphrase, areaKey))
             {
-                _unsupported ??= $"LUKS key slot {slot.Name} needs {slot.Kdf.Iterations} passes of {slot.Kdf.Type} over "
-                    + $"{slot.Kdf.MemoryKib} KiB by {slot.Kdf.Lanes} threads, which libargon2 refused: not enough memory, "
-                    + "or numbers that are not possible.";
+                _unsupported ??= $"LUKS key slot {slot.Name} needs {slot.Kdf.Iterations} passes of {slot.Kdf.Type} "
+                    + $"over {slot.Kdf.MemoryKib} KiB by {slot.Kdf.Lanes} threads, which libargon2 refused: not enough "
+                    + "memory, or numbers that are not possible.";
                 return null;
             }
 
             using var areaCipher = SectorCipher.TryCreate(slot.AreaCipher, areaKey, SectorCipher.CountedLength)!;
-            using var merger = new AntiForensicMerger(slot.KeyLength, slot.Stripes, HashName.TryParse(slot.SplitHash)!.Value);
+            using var merger = new AntiForensicMerger(
+                slot.KeyLength, slot.Stripes, HashName.TryParse(slot.SplitHash)!.Value);
             Merge(areaCipher, merger, material);
             return IsRightKey(merger.Key, slot.Digest!)
                 ? SectorCipher.TryCreate(volume.Segment.Cipher, merger.Key, volume.Segment.SectorSize)
@@ -143,13 +148,15 @@ internal sealed class LuksUnlocker(InspectionContext context, LuksVolume volume)
 
         if (slot.Kdf.MemoryKib > Argon2.MaximumMemoryKib || slot.Kdf.Lanes > Argon2.MaximumLanes)
         {
-            return $"LUKS key slot {slot.Name} demands {slot.Kdf.MemoryKib} KiB of memory and {slot.Kdf.Lanes} threads; "
-                + $"{Argon2.MaximumMemoryKib} and {Argon2.MaximumLanes} are the most that is accepted. Nothing was tried.";
+            return $"LUKS key slot {slot.Name} demands {slot.Kdf.MemoryKib} KiB of memory and {slot.Kdf.Lanes} "
+                + "threads; "
+                + $"{Argon2.MaximumMemoryKib} and {Argon2.MaximumLanes} are the most that is accepted. Nothing was "
+                + "tried.";
         }
 
         return slot.Digest is { } digest && (digest.Iterations > int.MaxValue || digest.Iterations > _limit)
-            ? $"The LUKS volume key's digest demands {digest.Iterations} PBKDF2 iterations; the policy's limit is {_limit}. "
-                + "Nothing was tried."
+            ? $"The LUKS volume key's digest demands {digest.Iterations} PBKDF2 iterations; the policy's limit is "
+                + $"{_limit}. Nothing was tried."
             : null;
     }
 
@@ -182,7 +189,8 @@ internal sealed class LuksUnlocker(InspectionContext context, LuksVolume volume)
             }
         }
 
-        return FindUnsupported(slot.AreaCipher, slot.AreaKeyLength) ?? FindUnsupported(volume.Segment.Cipher, slot.KeyLength);
+        return FindUnsupported(slot.AreaCipher, slot.AreaKeyLength)
+            ?? FindUnsupported(volume.Segment.Cipher, slot.KeyLength);
     }
 
     private static string? FindUnsupported(SectorCipherName name, int keyLength)

@@ -67,12 +67,15 @@ internal sealed record LuksSlot
     /// <summary>How that key comes from the passphrase.</summary>
     public required LuksKdf Kdf { get; init; }
 
-    /// <summary>Tells whether the volume's key is the right one; null where no digest covers the slot and the data.</summary>
+    /// <summary>
+    /// Tells whether the volume's key is the right one; null where no digest covers the slot and the data.
+    /// </summary>
     public required LuksDigest? Digest { get; init; }
 
     /// <summary>The length of the key material in bytes, whole sectors.</summary>
     public int AreaLength =>
-        (KeyLength * Stripes + SectorCipher.CountedLength - 1) / SectorCipher.CountedLength * SectorCipher.CountedLength;
+        (KeyLength * Stripes + SectorCipher.CountedLength - 1) / SectorCipher.CountedLength
+            * SectorCipher.CountedLength;
 }
 
 /// <summary>How a key is derived from a passphrase.</summary>

@@ -112,7 +112,8 @@ internal sealed class GptFormat : IImageFormat
         {
             context.Pass(
                 CheckNames.Checksum,
-                entriesChecksum is null ? "The entries are longer than what is read of them; their CRC was not verified." : "");
+                entriesChecksum is null ? "The entries are longer than what is read of them; their CRC was not "
+                    + "verified." : "");
         }
     }
 

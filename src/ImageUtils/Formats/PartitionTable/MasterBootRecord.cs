@@ -70,7 +70,8 @@ internal sealed record MasterBootRecord
 ///  1  3  starting CHS        5  3  ending CHS        12  4  size in LBA
 /// </code>
 /// </remarks>
-internal readonly record struct MbrPartitionRecord(byte BootFlag, int StartChs, byte OsType, uint StartLba, uint SizeInLba)
+internal readonly record struct MbrPartitionRecord(
+    byte BootFlag, int StartChs, byte OsType, uint StartLba, uint SizeInLba)
 {
     internal const int Length = 16;
     internal const byte Bootable = 0x80;

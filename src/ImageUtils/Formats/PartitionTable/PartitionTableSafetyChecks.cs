@@ -14,7 +14,8 @@ internal static class PartitionTableSafetyChecks
     internal static IReadOnlyList<SafetyCheck> DeclaredForGpt { get; } =
     [
         new(CheckNames.Mbr, "The boot sector's records protect the GPT and hold nothing else."),
-        new(CheckNames.Tables, "The GPT header is there, its sizes are possible, and partitions lie in the usable area."),
+        new(CheckNames.Tables, "The GPT header is there, its sizes are possible, and partitions lie in the usable "
+            + "area."),
         new(CheckNames.Checksum, "The CRC of header, entry array and backup header hold, and the headers agree."),
         new(CheckNames.Truncated, "The file reaches to the backup header, the disk's last sector."),
     ];
@@ -100,7 +101,8 @@ internal static class PartitionTableSafetyChecks
 
         if (header.MyLba != 1)
         {
-            return $"The GPT header's MyLBA at byte {sectorSize + 24} is {header.MyLba}, but the header is in sector 1.";
+            return $"The GPT header's MyLBA at byte {sectorSize + 24} is {header.MyLba}, but the header is in sector "
+                + "1.";
         }
 
         if (header.EntrySize < GptPartitionEntry.MinimumLength || !uint.IsPow2(header.EntrySize)
@@ -144,8 +146,8 @@ internal static class PartitionTableSafetyChecks
             if (entry.StartLba > entry.EndLba || entry.StartLba < header.FirstUsableLba
                 || entry.EndLba > header.LastUsableLba)
             {
-                return $"The GPT's partition {entry.Number} is sectors {entry.StartLba} to {entry.EndLba}, which do not "
-                    + $"lie in the usable area of {header.FirstUsableLba} to {header.LastUsableLba}.";
+                return $"The GPT's partition {entry.Number} is sectors {entry.StartLba} to {entry.EndLba}, which do "
+                    + $"not lie in the usable area of {header.FirstUsableLba} to {header.LastUsableLba}.";
             }
         }
 

@@ -4,7 +4,9 @@ using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Wrappers;
 
-/// <summary>A compressed file or an archive: something else is inside, which is known only once it is unpacked.</summary>
+/// <summary>
+/// A compressed file or an archive: something else is inside, which is known only once it is unpacked.
+/// </summary>
 internal sealed class WrapperFormat(WrapperSignature signature) : IImageFormat
 {
     // Tools write one skippable frame, or a few, before the first with content.

@@ -93,7 +93,8 @@ internal sealed record WrapperSignature(
         const int ShortestLevel2 = 26;
         const int ShortestLevel3 = 32;
         if (bytes.Length <= ShortestLevel0 || bytes[2] != '-' || bytes[6] != '-'
-            || !(bytes[3..5].SequenceEqual("lh"u8) || bytes[3..5].SequenceEqual("lz"u8) || bytes[3..5].SequenceEqual("pm"u8))
+            || !(bytes[3..5].SequenceEqual("lh"u8) || bytes[3..5].SequenceEqual("lz"u8)
+                || bytes[3..5].SequenceEqual("pm"u8))
             || !char.IsAsciiLetterOrDigit((char)bytes[5]))
         {
             return false;
