@@ -47,6 +47,46 @@ public sealed class InspectionContext
     /// <summary>There was nothing to look at.</summary>
     public void Skip(string check, string message) => Add(check, CheckVerdict.Skipped, message);
 
+    /// <summary>
+    /// There was something to look at, but what has failed before hides it. Where the policy does not mind that failure,
+    /// what is hidden must not pass with it, and fails.
+    /// </summary>
+    /// <param name="checks">Those that have no verdict yet are given one.</param>
+    /// <param name="reason">What hides it.</param>
+    public void Abandon(IEnumerable<string> checks, string reason)
+    {
+        var isRefused = _results.Exists(result => result.IsFailure);
+        foreach (var check in checks.Where(check => !HasVerdict(check)))
+        {
+            if (isRefused)
+            {
+                Skip(check, reason);
+            }
+            else
+            {
+                Fail(check, reason);
+            }
+        }
+    }
+
+    /// <summary>Fails the check that a malformed structure belongs to, and abandons those without a verdict.</summary>
+    /// <param name="checks">All that the format declares.</param>
+    /// <param name="exception">What is malformed.</param>
+    public void FailMalformed(IEnumerable<SafetyCheck> checks, ImageFormatException exception)
+    {
+        if (!HasVerdict(exception.Check))
+        {
+            Fail(exception.Check, exception.Message);
+        }
+
+        Abandon(checks.Select(check => check.Name), "The image is too malformed to look at this.");
+        if (!_results.Exists(result => result.Verdict is CheckVerdict.Failed or CheckVerdict.Allowed))
+        {
+            throw new InvalidOperationException(
+                $"'{exception.Check}' passed before its structure was found malformed.", exception);
+        }
+    }
+
     /// <summary>Passes where <paramref name="problem"/> is null, fails with it otherwise.</summary>
     public void Judge(string check, string? problem)
     {

@@ -141,42 +141,13 @@ internal sealed class InspectionRun
         }
         catch (ImageFormatException exception)
         {
-            FailMalformed(context, run.Format.Checks, exception);
+            context.FailMalformed(run.Format.Checks, exception);
         }
 
         if (run.Format.Checks.FirstOrDefault(check => !context.HasVerdict(check.Name)) is { } forgotten)
         {
             throw new InvalidOperationException(
                 $"{run.Format.Format.ToName()} gave no verdict on its check '{forgotten.Name}'.");
-        }
-    }
-
-    private static void FailMalformed(
-        InspectionContext context, IReadOnlyList<SafetyCheck> checks, ImageFormatException exception)
-    {
-        if (!context.HasVerdict(exception.Check))
-        {
-            context.Fail(exception.Check, exception.Message);
-        }
-
-        // Where the policy does not mind that check, what could not be looked at because of it must not pass with it.
-        var isRefused = context.Results.Any(result => result.IsFailure);
-        foreach (var check in checks.Where(check => !context.HasVerdict(check.Name)))
-        {
-            if (isRefused)
-            {
-                context.Skip(check.Name, "The image is too malformed to look at this.");
-            }
-            else
-            {
-                context.Fail(check.Name, $"The image is too malformed to look at this: {exception.Message}");
-            }
-        }
-
-        if (!context.Results.Any(result => result.Verdict is CheckVerdict.Failed or CheckVerdict.Allowed))
-        {
-            throw new InvalidOperationException(
-                $"'{exception.Check}' passed before its structure was found malformed.", exception);
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class CorpusTests
         // The tables are judged after the references only where they can be read: nothing may slip through with them.
         var options = new InspectionOptions
         {
-            Policy = SafetyPolicy.Default with { NonFatalChecks = [CheckNames.Tables, CheckNames.Truncated] },
+            Policy = SafetyPolicy.Default with { NonFatalChecks = [CheckNames.Tables, CheckNames.Truncated, CheckNames.Version] },
         };
         foreach (var image in Corpus.All.Where(image => image.FailedChecks.Length > 0))
         {
@@ -42,7 +42,7 @@ public sealed class CorpusTests
                 : [];
             Assert.True(!unseen.Any(), $"{image.Name} is safe, and nobody looked at {string.Join(", ", unseen)}");
             Assert.True(
-                !inspection.IsSafe || image.FailedChecks.All(check => check is CheckNames.Tables or CheckNames.Truncated),
+                !inspection.IsSafe || image.FailedChecks.All(options.Policy.NonFatalChecks.Contains),
                 image.Name);
         }
     }

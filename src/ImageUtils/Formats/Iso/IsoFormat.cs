@@ -74,11 +74,7 @@ internal sealed class IsoFormat : IImageFormat
         }
         catch (ImageFormatException exception)
         {
-            context.Fail(exception.Check, exception.Message);
-            foreach (var check in Checks.Where(check => !context.HasVerdict(check.Name)))
-            {
-                context.Skip(check.Name, "The descriptors are too malformed to look at this.");
-            }
+            context.FailMalformed(Checks, exception);
         }
 
         // To qemu the disc is raw, however long its volume says that it is.

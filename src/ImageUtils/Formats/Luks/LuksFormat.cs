@@ -41,11 +41,7 @@ internal sealed class LuksFormat : IImageFormat
                 await InspectVersion2Async(context, cancellationToken).ConfigureAwait(false);
                 break;
             default:
-                foreach (var check in Checks.Where(check => !context.HasVerdict(check.Name)))
-                {
-                    context.Skip(check.Name, "The version is unknown.");
-                }
-
+                context.Abandon(Checks.Select(check => check.Name), "The version is unknown.");
                 break;
         }
     }

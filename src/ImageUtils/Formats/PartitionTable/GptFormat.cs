@@ -33,11 +33,7 @@ internal sealed class GptFormat : IImageFormat
         }
         catch (ImageFormatException exception)
         {
-            context.Fail(exception.Check, exception.Message);
-            foreach (var check in Checks.Where(check => !context.HasVerdict(check.Name)))
-            {
-                context.Skip(check.Name, "The table is too malformed to look at this.");
-            }
+            context.FailMalformed(Checks, exception);
         }
 
         // To qemu the disk is raw, whatever the table says.

@@ -46,7 +46,7 @@ internal sealed class MbrFormat : IImageFormat
         }
         else
         {
-            context.Skip(CheckNames.Truncated, "The partition records are not sound.");
+            context.Abandon([CheckNames.Truncated], "The partition records are not sound.");
         }
     }
 }

@@ -150,7 +150,7 @@ internal sealed class VmdkFormat : IImageFormat
         context.Judge(CheckNames.Footer, problem);
         if (problem is not null)
         {
-            context.Skip(CheckNames.Tables, "Without a footer, where the tables are is not known.");
+            context.Abandon([CheckNames.Tables], "Without a footer, where the tables are is not known.");
             context.Judge(CheckNames.Truncated, VmdkSafetyChecks.FindMissing(header, 0, fileLength));
             return;
         }
