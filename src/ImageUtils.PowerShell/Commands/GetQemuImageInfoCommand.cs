@@ -1,19 +1,15 @@
 using System.Management.Automation;
-using System.Security;
-using ImageUtils.Inspection;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
 using ImageUtils.Qemu;
-using ImageUtils.Safety;
 
 namespace ImageUtils.PowerShell.Commands;
 
 /// <summary>Describes images as <c>qemu-img info</c> does.</summary>
 [Cmdlet(VerbsCommon.Get, "QemuImageInfo", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(QemuImageInfo))]
-public sealed class GetQemuImageInfoCommand : ImageFileCmdlet
+public sealed class GetQemuImageInfoCommand : InspectingCmdlet
 {
-    private Passphrase? _passphrase;
     private ImageInfoReader? _reader;
 
     /// <summary>What the images must be.</summary>
@@ -25,11 +21,6 @@ public sealed class GetQemuImageInfoCommand : ImageFileCmdlet
     [Parameter]
     public SwitchParameter ForceShare { get; set; }
 
-    /// <summary>Directories below which backing files and parents may lie.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? AllowBackingFile { get; set; }
-
     /// <summary>Describe the images below as well.</summary>
     [Parameter]
     public SwitchParameter BackingChain { get; set; }
@@ -37,17 +28,6 @@ public sealed class GetQemuImageInfoCommand : ImageFileCmdlet
     /// <summary>Who is to answer.</summary>
     [Parameter]
     public InfoEngineChoice Engine { get; set; }
-
-    /// <summary>What is allowed; -AllowBackingFile is put on top of it.</summary>
-    [Parameter]
-    [SafetyPolicy]
-    [ValidateNotNull]
-    public SafetyPolicy? Policy { get; set; }
-
-    /// <summary>Opens LUKS volumes, so that what is inside is inspected before qemu-img is started.</summary>
-    [Parameter]
-    [ValidateNotNull]
-    public SecureString? Passphrase { get; set; }
 
     /// <summary>The processor time that qemu-img may take, in seconds; 0: any.</summary>
     [Parameter]
@@ -67,23 +47,14 @@ public sealed class GetQemuImageInfoCommand : ImageFileCmdlet
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        _passphrase = Passphrase is null ? null : new Passphrase(Passphrase);
+        base.BeginProcessing();
         _reader = new ImageInfoReader(new ImageInfoOptions
         {
             Engine = Engine,
             Format = Format,
             BackingChain = BackingChain,
             ForceShare = ForceShare,
-            Inspection = new InspectionOptions
-            {
-                Policy = (Policy ?? SafetyPolicy.Default) with
-                {
-                    BackingFileDirectories = AllowBackingFile is null
-                        ? Policy?.BackingFileDirectories ?? []
-                        : [.. AllowBackingFile.Select(GetUnresolvedProviderPathFromPSPath)],
-                },
-                Passphrase = _passphrase?.Bytes,
-            },
+            Inspection = Options,
             Limits = ProcessLimits.Default with
             {
                 CpuTime = CpuTimeLimit == 0 ? null : TimeSpan.FromSeconds(CpuTimeLimit),
@@ -96,15 +67,4 @@ public sealed class GetQemuImageInfoCommand : ImageFileCmdlet
     /// <inheritdoc/>
     protected override void ProcessFile(string path) =>
         WriteObject(Await(new ValueTask<QemuImageInfo>(_reader!.ReadAsync(path, StopToken))));
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _passphrase?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
 }

@@ -1,21 +1,16 @@
 using System.Management.Automation;
-using System.Security;
 using ImageUtils.Inspection;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
-using ImageUtils.Safety;
 
 namespace ImageUtils.PowerShell.Commands;
 
 /// <summary>Says what an image file really is and whether it is safe.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "ImageFormat", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageFormatReport), typeof(bool))]
-public sealed class TestImageFormatCommand : ImageFileCmdlet
+public sealed class TestImageFormatCommand : InspectingCmdlet
 {
     private const string StreamSet = "Stream";
-
-    private InspectionOptions _options = InspectionOptions.Default;
-    private Passphrase? _passphrase;
 
     /// <summary>A stream to read to its end.</summary>
     [Parameter(Mandatory = true, ParameterSetName = StreamSet)]
@@ -36,26 +31,10 @@ public sealed class TestImageFormatCommand : ImageFileCmdlet
     [AllowEmptyCollection]
     public string[]? AllowedVmdkType { get; set; }
 
-    /// <summary>Directories below which backing files and parents may lie.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? AllowBackingFile { get; set; }
-
     /// <summary>The greatest virtual size, in bytes.</summary>
     [Parameter]
     [ValidateRange(0, long.MaxValue)]
     public long? MaximumVirtualSize { get; set; }
-
-    /// <summary>What is allowed; the parameters above are put on top of it.</summary>
-    [Parameter]
-    [SafetyPolicy]
-    [ValidateNotNull]
-    public SafetyPolicy? Policy { get; set; }
-
-    /// <summary>Opens LUKS volumes, so that what is inside is tested as well.</summary>
-    [Parameter]
-    [ValidateNotNull]
-    public SecureString? Passphrase { get; set; }
 
     /// <summary>Emit only true or false.</summary>
     [Parameter]
@@ -64,8 +43,12 @@ public sealed class TestImageFormatCommand : ImageFileCmdlet
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        _passphrase = Passphrase is null ? null : new Passphrase(Passphrase);
-        _options = new InspectionOptions { Policy = ToPolicy(), Passphrase = _passphrase?.Bytes };
+        base.BeginProcessing();
+        ChangePolicy(policy => policy with
+        {
+            AllowedVmdkTypes = AllowedVmdkType ?? policy.AllowedVmdkTypes,
+            MaximumVirtualSize = MaximumVirtualSize ?? policy.MaximumVirtualSize,
+        });
     }
 
     /// <inheritdoc/>
@@ -79,40 +62,16 @@ public sealed class TestImageFormatCommand : ImageFileCmdlet
 
         const string Name = "(stream)";
         ForItem(Name, () => Emit(Name, Await(new ValueTask<ImageInspection>(
-            StreamInspector.InspectAsync(Stream!, _options, StopToken)))));
+            StreamInspector.InspectAsync(Stream!, Options, StopToken)))));
     }
 
     /// <inheritdoc/>
     protected override void ProcessFile(string path) =>
-        Emit(path, Await(ImageInspector.InspectFileAsync(path, _options, KnownRaw, StopToken)));
-
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-        {
-            _passphrase?.Dispose();
-        }
-
-        base.Dispose(disposing);
-    }
+        Emit(path, Await(ImageInspector.InspectFileAsync(path, Options, KnownRaw, StopToken)));
 
     private void Emit(string name, ImageInspection inspection)
     {
         var report = new ImageFormatReport(name, inspection, ExpectedFormat);
         WriteObject(Quiet ? report.IsAcceptable : report);
-    }
-
-    private SafetyPolicy ToPolicy()
-    {
-        var policy = Policy ?? SafetyPolicy.Default;
-        return policy with
-        {
-            AllowedVmdkTypes = AllowedVmdkType ?? policy.AllowedVmdkTypes,
-            BackingFileDirectories = AllowBackingFile is null
-                ? policy.BackingFileDirectories
-                : [.. AllowBackingFile.Select(GetUnresolvedProviderPathFromPSPath)],
-            MaximumVirtualSize = MaximumVirtualSize ?? policy.MaximumVirtualSize,
-        };
     }
 }

@@ -8,8 +8,8 @@ namespace ImageUtils.IO;
 /// </summary>
 /// <remarks>
 /// One reader serves one format's inspection. A read is allowed where it starts at or after the end of the reader's
-/// last read, or ends within the first <see cref="HeadLength"/> bytes. The bytes read through all readers that share
-/// a <see cref="ReadBudget"/> are limited.
+/// last read, or ends within the first <see cref="HeadLength"/> bytes. How much it reads is limited by its
+/// <see cref="ReadBudget"/>.
 /// </remarks>
 public sealed class ForwardReader
 {
@@ -23,18 +23,17 @@ public sealed class ForwardReader
     private readonly ReadBudget _budget;
     private long _position;
 
-    /// <summary>Makes a reader that starts at <paramref name="position"/>.</summary>
-    public ForwardReader(IByteSource source, ReadBudget budget, long position = 0)
+    /// <summary>Makes a reader that starts at the beginning.</summary>
+    public ForwardReader(IByteSource source, ReadBudget budget)
     {
         _source = source;
         _budget = budget;
-        _position = position;
     }
 
     /// <summary>The source below, for a nested view of it (such as a decrypted payload).</summary>
     public IByteSource Source => _source;
 
-    /// <summary>The budget that this reader shares with the others of the same inspection.</summary>
+    /// <summary>How much may be read.</summary>
     public ReadBudget Budget => _budget;
 
     /// <summary>The end of the furthest read so far.</summary>

@@ -2,7 +2,7 @@ using ImageUtils.Errors;
 
 namespace ImageUtils.IO;
 
-/// <summary>A limit on the bytes that one inspection may read, shared by all its readers.</summary>
+/// <summary>A limit on the bytes that one format's inspection may read.</summary>
 /// <param name="limit">The most that may be taken, in bytes.</param>
 public sealed class ReadBudget(long limit)
 {

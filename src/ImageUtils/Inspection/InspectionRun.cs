@@ -11,7 +11,10 @@ namespace ImageUtils.Inspection;
 /// </summary>
 internal sealed class InspectionRun
 {
-    /// <summary>The most that is read of an image, in bytes; large known structures (LUKS key material) come on top.</summary>
+    /// <summary>
+    /// The most that a format reads of an image, in bytes, beyond the cached head; large known structures (LUKS key
+    /// material) come on top.
+    /// </summary>
     internal const long ReadLimit = 256 * 1024 - ForwardReader.TailLength;
 
     // A bootable disc carries a partition table for those who write it to a stick: it is a disc all the same. A fixed
@@ -20,23 +23,19 @@ internal sealed class InspectionRun
 
     private readonly IByteSource _source;
     private readonly InspectionOptions _options;
-    private readonly ReadBudget _budget;
-    private readonly long _start;
     private readonly int _depth;
     private readonly FormatRun[] _runs;
     private int _undecided;
 
     internal InspectionRun(IByteSource source, InspectionOptions options)
-        : this(source, options, new ReadBudget(ReadLimit), 0, 0)
+        : this(source, options, 0)
     {
     }
 
-    private InspectionRun(IByteSource source, InspectionOptions options, ReadBudget budget, long start, int depth)
+    private InspectionRun(IByteSource source, InspectionOptions options, int depth)
     {
         _source = source;
         _options = options;
-        _budget = budget;
-        _start = start;
         _depth = depth;
         _runs = new FormatRun[FormatRegistry.All.Count];
         _undecided = _runs.Length;
@@ -72,12 +71,19 @@ internal sealed class InspectionRun
     internal static async ValueTask<ImageInspection> InspectInnerAsync(
         IByteSource source, InspectionContext outer, CancellationToken cancellationToken)
     {
-        var run = new InspectionRun(
-            source,
-            outer.Options with { Passphrase = null },
-            outer.Reader.Budget,
-            0,
-            outer.Depth + 1);
+        var policy = outer.Policy;
+        var options = outer.Options with
+        {
+            Passphrase = null,
+            Policy = policy.AllowedFormats.Count == 0
+                ? policy
+                : policy with
+                {
+                    // Whoever allows encrypted volumes allows plain disks in them.
+                    AllowedFormats = [.. policy.AllowedFormats, ImageFormat.Raw],
+                },
+        };
+        var run = new InspectionRun(source, options, outer.Depth + 1);
         return await run.RunAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -101,7 +107,7 @@ internal sealed class InspectionRun
         else
         {
             main = new FormatRun(FormatRegistry.Raw) { Matched = true };
-            await InspectAsync(main, cancellationToken).ConfigureAwait(false);
+            await InspectAsync(main, NewReader(), cancellationToken).ConfigureAwait(false);
         }
 
         return await JoinAsync(main, matched, cancellationToken).ConfigureAwait(false);
@@ -111,7 +117,7 @@ internal sealed class InspectionRun
     internal async ValueTask<ImageInspection> RunAsRawAsync(CancellationToken cancellationToken)
     {
         var run = new FormatRun(FormatRegistry.Raw) { Matched = true };
-        await InspectAsync(run, cancellationToken).ConfigureAwait(false);
+        await InspectAsync(run, NewReader(), cancellationToken).ConfigureAwait(false);
         var context = run.Context!;
         context.Skip(CheckNames.Ambiguous, "The caller says that the image is raw, so its content was not looked at.");
         return await FinishAsync(context, [ImageFormat.Raw], cancellationToken).ConfigureAwait(false);
@@ -119,20 +125,30 @@ internal sealed class InspectionRun
 
     private async ValueTask ProbeAndInspectAsync(FormatRun run, CancellationToken cancellationToken)
     {
-        var reader = new ForwardReader(_source, _budget, _start);
-        run.Matched = await run.Format.ProbeAsync(reader, cancellationToken).ConfigureAwait(false);
+        var reader = NewReader();
+        try
+        {
+            run.Matched = await run.Format.ProbeAsync(reader, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ImageFormatException)
+        {
+            // It looks enough like this format to lead the probe astray. The inspection says how.
+            run.Matched = true;
+        }
+
         _undecided--;
         if (run.Matched == true)
         {
-            await InspectAsync(run, cancellationToken, reader).ConfigureAwait(false);
+            await InspectAsync(run, reader, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async ValueTask InspectAsync(
-        FormatRun run, CancellationToken cancellationToken, ForwardReader? reader = null)
+    // A budget each: what one format reads must not depend on how far another has got.
+    private ForwardReader NewReader() => new(_source, new ReadBudget(ReadLimit));
+
+    private async ValueTask InspectAsync(FormatRun run, ForwardReader reader, CancellationToken cancellationToken)
     {
-        var context = new InspectionContext(
-            reader ?? new ForwardReader(_source, _budget, _start), _options, _depth);
+        var context = new InspectionContext(reader, _options, _depth);
         context.Image.Format = run.Format.Format;
         run.Context = context;
         try

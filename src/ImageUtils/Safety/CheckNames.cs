@@ -27,7 +27,7 @@ public static class CheckNames
     /// <summary>VMDK: footer and header agree.</summary>
     public const string Footer = "footer";
 
-    /// <summary>VMDK: no extent names another file.</summary>
+    /// <summary>VMDK: no extent names another file. OVA: no member's name leads out of its directory.</summary>
     public const string Extents = "extents";
 
     /// <summary>GPT and MBR: the boot record's partition entries are sound.</summary>

@@ -11,13 +11,10 @@ namespace ImageUtils.Tests.Formats;
 public sealed class PartitionTableTests
 {
     [Theory]
-    [InlineData("", 0u, 0u)]
-    [InlineData("123456789", 0xCBF43926u, 0xE3069283u)]
-    public void Checksums_are_the_standards_check_values(string text, uint ieee, uint castagnoli)
-    {
-        Assert.Equal(ieee, Crc32.Ieee.Compute(Encoding.ASCII.GetBytes(text)));
-        Assert.Equal(castagnoli, Crc32.Castagnoli.Compute(Encoding.ASCII.GetBytes(text)));
-    }
+    [InlineData("", 0u)]
+    [InlineData("123456789", 0xCBF43926u)]
+    public void Checksums_are_the_standard_s_check_values(string text, uint checksum) =>
+        Assert.Equal(checksum, Crc32.Compute(Encoding.ASCII.GetBytes(text)));
 
     [Theory]
     [InlineData(512)]
@@ -56,7 +53,7 @@ public sealed class PartitionTableTests
             gpt.Put(at, gpt[512..1024]).Little64(at + 24, my).Little64(at + 32, alternate).Little64(at + 40, UsableLba)
                 .Little64(at + 48, 400).Little32(at + 80, 1024).Little32(at + 88, 0);
             gpt.Little64(1024 + 32, UsableLba).Little64(1024 + 40, UsableLba).Little32(at + 16, 0);
-            gpt.Little32(at + 16, Crc32.Ieee.Compute(gpt[at..(at + 92)]));
+            gpt.Little32(at + 16, Crc32.Compute(gpt[at..(at + 92)]));
         }
 
         var image = Inspected.Bytes(gpt.ToArray());

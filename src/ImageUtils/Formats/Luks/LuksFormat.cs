@@ -130,7 +130,6 @@ internal sealed class LuksFormat : IImageFormat
                 context.Reader.Source, cipher, volume.Segment.Offset, volume.Segment.FirstSector, volume.Segment.Size);
             var cached = await HeadCache.CreateAsync(content, ForwardReader.HeadLength, cancellationToken)
                 .ConfigureAwait(false);
-            context.Reader.Budget.Grant(InspectionRun.ReadLimit);
             var inner = await InspectionRun.InspectInnerAsync(cached, context, cancellationToken).ConfigureAwait(false);
             context.Image.InnerImage = inner;
             var failed = string.Join(", ", inner.Failures.Select(check => check.Name));

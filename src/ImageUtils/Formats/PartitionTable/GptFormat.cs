@@ -73,7 +73,7 @@ internal sealed class GptFormat : IImageFormat
             throw new ImageFormatException(CheckNames.Tables, misplaced);
         }
 
-        uint? entriesChecksum = isWhole ? Crc32.Ieee.Compute(array.Span) : null;
+        uint? entriesChecksum = isWhole ? Crc32.Compute(array.Span) : null;
         await JudgeChecksumsAsync(context, header, sectorSize, entriesChecksum, cancellationToken)
             .ConfigureAwait(false);
         context.Pass(CheckNames.Tables);

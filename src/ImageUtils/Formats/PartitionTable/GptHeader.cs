@@ -72,7 +72,7 @@ internal sealed record GptHeader
             EntrySize = BinaryPrimitives.ReadUInt32LittleEndian(sector[84..]),
             EntriesChecksum = BinaryPrimitives.ReadUInt32LittleEndian(sector[88..]),
             ComputedChecksum = headerSize >= MinimumLength && headerSize <= sector.Length
-                ? Crc32.Ieee.ComputeWithZeros(sector[..(int)headerSize], ChecksumOffset)
+                ? Crc32.ComputeWithZeros(sector[..(int)headerSize], ChecksumOffset)
                 : null,
         };
     }

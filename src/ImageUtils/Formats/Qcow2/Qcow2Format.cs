@@ -207,7 +207,8 @@ internal sealed class Qcow2Format : IImageFormat
                         Encryption = LuksDetails.Of(LuksHeader.Parse(bytes.Span)),
                     };
                 }
-            }));
+            }
+            ));
         }
 
         // Readers ignore the extension unless its autoclear bit says that it is up to date.

@@ -1,0 +1,64 @@
+using System.Management.Automation;
+using System.Security;
+using ImageUtils.Inspection;
+using ImageUtils.PowerShell.Binding;
+using ImageUtils.Safety;
+
+namespace ImageUtils.PowerShell.Bases;
+
+/// <summary>A cmdlet that inspects files, and so takes what an inspection is told.</summary>
+public abstract class InspectingCmdlet : ImageFileCmdlet
+{
+    private Passphrase? _passphrase;
+
+    /// <summary>Directories below which backing files and parents may lie.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? AllowBackingFile { get; set; }
+
+    /// <summary>What is allowed; parameters of the same meaning are put on top of it.</summary>
+    [Parameter]
+    [SafetyPolicy]
+    [ValidateNotNull]
+    public SafetyPolicy? Policy { get; set; }
+
+    /// <summary>Opens LUKS volumes, so that what is inside is inspected as well.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public SecureString? Passphrase { get; set; }
+
+    /// <summary>What the parameters say.</summary>
+    protected InspectionOptions Options { get; private set; } = InspectionOptions.Default;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        var policy = Policy ?? SafetyPolicy.Default;
+        _passphrase = Passphrase is null ? null : new Passphrase(Passphrase);
+        Options = new InspectionOptions
+        {
+            Passphrase = _passphrase?.Bytes,
+            Policy = AllowBackingFile is null
+                ? policy
+                : policy with
+                {
+                    BackingFileDirectories = [.. AllowBackingFile.Select(GetUnresolvedProviderPathFromPSPath)],
+                },
+        };
+    }
+
+    /// <summary>Puts further parameters on top of the policy.</summary>
+    protected void ChangePolicy(Func<SafetyPolicy, SafetyPolicy> change) =>
+        Options = Options with { Policy = change(Options.Policy) };
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _passphrase?.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}
