@@ -37,7 +37,6 @@ function Build {
         Invoke-DotNet @common
     }
     Remove-Item "$target/*.xml"
-    Copy-Item -Recurse "$PSScriptRoot/module/en-US" $target
     "Built. Now: Import-Module $PSScriptRoot/ImageUtils.psd1"
 }
 

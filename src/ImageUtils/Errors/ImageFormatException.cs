@@ -34,5 +34,5 @@ public sealed class BackwardReadException(long offset, long position) : ImageFor
 
 /// <summary>An image's metadata is larger than an inspection reads.</summary>
 /// <param name="limit">The most that is read, in bytes.</param>
-public sealed class ReadBudgetException(long limit) : ImageFormatException(
+public sealed class ReadLimitException(long limit) : ImageFormatException(
     Safety.CheckNames.Tables, $"The image's metadata is larger than the {limit} bytes that an inspection reads.");

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace ImageUtils.IO;
 
 /// <summary>
@@ -8,7 +10,8 @@ internal static class Crc32
 {
     private const uint ReversedPolynomial = 0xEDB8_8320;
 
-    private static readonly uint[] s_table = MakeTable();
+    // Eight tables, so that eight bytes are taken at a time ("slicing by 8"): a partition table has 16 KiB of entries.
+    private static readonly uint[][] s_tables = MakeTables();
 
     /// <summary>The checksum of the bytes.</summary>
     internal static uint Compute(ReadOnlySpan<byte> bytes) => Append(0, bytes);
@@ -19,29 +22,49 @@ internal static class Crc32
 
     private static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
+        var (t0, t1, t2, t3) = (s_tables[0], s_tables[1], s_tables[2], s_tables[3]);
+        var (t4, t5, t6, t7) = (s_tables[4], s_tables[5], s_tables[6], s_tables[7]);
         crc = ~crc;
+        for (; bytes.Length >= 8; bytes = bytes[8..])
+        {
+            var low = BinaryPrimitives.ReadUInt32LittleEndian(bytes) ^ crc;
+            var high = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
+            crc = t7[(byte)low] ^ t6[(byte)(low >> 8)] ^ t5[(byte)(low >> 16)] ^ t4[low >> 24]
+                ^ t3[(byte)high] ^ t2[(byte)(high >> 8)] ^ t1[(byte)(high >> 16)] ^ t0[high >> 24];
+        }
+
         foreach (var value in bytes)
         {
-            crc = crc >> 8 ^ s_table[(byte)(crc ^ value)];
+            crc = crc >> 8 ^ t0[(byte)(crc ^ value)];
         }
 
         return ~crc;
     }
 
-    private static uint[] MakeTable()
+    private static uint[][] MakeTables()
     {
-        var table = new uint[256];
-        for (uint index = 0; index < table.Length; index++)
+        var tables = new uint[8][];
+        for (var number = 0; number < tables.Length; number++)
         {
-            var value = index;
-            for (var bit = 0; bit < 8; bit++)
+            tables[number] = new uint[256];
+            for (uint index = 0; index < 256; index++)
             {
-                value = (value & 1) != 0 ? value >> 1 ^ ReversedPolynomial : value >> 1;
+                tables[number][index] = number == 0
+                    ? ShiftByte(index)
+                    : tables[number - 1][index] >> 8 ^ tables[0][(byte)tables[number - 1][index]];
             }
-
-            table[index] = value;
         }
 
-        return table;
+        return tables;
+    }
+
+    private static uint ShiftByte(uint value)
+    {
+        for (var bit = 0; bit < 8; bit++)
+        {
+            value = (value & 1) != 0 ? value >> 1 ^ ReversedPolynomial : value >> 1;
+        }
+
+        return value;
     }
 }

@@ -1,10 +1,12 @@
+using System.Buffers;
+
 namespace ImageUtils.IO;
 
 /// <summary>
 /// Keeps the first bytes of a source whose reads cost a system call, so that two dozen probes share one read, and
 /// the last bytes once somebody asked for them.
 /// </summary>
-internal sealed class HeadCache : IByteSource
+internal sealed class HeadCache : IByteSource, IDisposable
 {
     /// <summary>The cached head's length in bytes; nearly every probe and header fits into it.</summary>
     internal const int CachedLength = 4096;
@@ -15,13 +17,15 @@ internal sealed class HeadCache : IByteSource
     private readonly IByteSource _inner;
     private readonly ReadOnlyMemory<byte> _head;
     private readonly bool _isWhole;
+    private byte[] _buffer;
     private ReadOnlyMemory<byte> _tail;
     private int _tailAsked;
 
-    private HeadCache(IByteSource inner, ReadOnlyMemory<byte> head, bool isWhole)
+    private HeadCache(IByteSource inner, byte[] buffer, int length, bool isWhole)
     {
         _inner = inner;
-        _head = head;
+        _buffer = buffer;
+        _head = buffer.AsMemory(0, length);
         _isWhole = isWhole;
     }
 
@@ -29,9 +33,24 @@ internal sealed class HeadCache : IByteSource
     internal static async ValueTask<HeadCache> CreateAsync(
         IByteSource inner, int length, CancellationToken cancellationToken)
     {
-        var buffer = new byte[length];
-        var read = await inner.ReadAsync(0, buffer, cancellationToken).ConfigureAwait(false);
-        return new HeadCache(inner, buffer.AsMemory(0, read), read < length);
+        var buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            var read = await inner.ReadAsync(0, buffer.AsMemory(0, length), cancellationToken).ConfigureAwait(false);
+            return new HeadCache(inner, buffer, read, read < length);
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(buffer, clearArray: true);
+            throw;
+        }
+    }
+
+    /// <summary>Gives the buffer back: what was read from it must have been copied or parsed by now.</summary>
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_buffer, clearArray: true);
+        _buffer = [];
     }
 
     internal bool TryGet(long offset, int length, out ReadOnlyMemory<byte> bytes)

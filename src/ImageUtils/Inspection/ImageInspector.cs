@@ -54,7 +54,7 @@ public static class ImageInspector
     public static async ValueTask<ImageInspection> InspectAsync(
         IByteSource source, InspectionOptions? options = null, CancellationToken cancellationToken = default)
     {
-        var cached = await HeadCache.CreateAsync(source, HeadCache.CachedLength, cancellationToken).ConfigureAwait(false);
+        using var cached = await HeadCache.CreateAsync(source, HeadCache.CachedLength, cancellationToken).ConfigureAwait(false);
         return await new InspectionRun(cached, options ?? InspectionOptions.Default)
             .RunAsync(cancellationToken).ConfigureAwait(false);
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ImageUtils.Errors;
 using ImageUtils.IO;
 using ImageUtils.Safety;
@@ -7,7 +8,10 @@ namespace ImageUtils.Inspection;
 /// <summary>What a format is given to inspect one image with, and where it leaves what it found.</summary>
 public sealed class InspectionContext
 {
-    private readonly List<SafetyCheckResult> _results = [];
+    // Most checks pass without a word: those verdicts are the same object for all images.
+    private static readonly ConcurrentDictionary<string, SafetyCheckResult> s_passed = new(StringComparer.Ordinal);
+
+    private readonly List<SafetyCheckResult> _results = new(12);
 
     internal InspectionContext(ForwardReader reader, InspectionOptions options, int depth)
     {
@@ -149,6 +153,8 @@ public sealed class InspectionContext
             throw new InvalidOperationException($"The check '{check}' has a verdict already.");
         }
 
-        _results.Add(new SafetyCheckResult(check, verdict, message));
+        _results.Add(verdict == CheckVerdict.Passed && message.Length == 0
+            ? s_passed.GetOrAdd(check, static name => new SafetyCheckResult(name, CheckVerdict.Passed, ""))
+            : new SafetyCheckResult(check, verdict, message));
     }
 }

@@ -11,12 +11,6 @@ namespace ImageUtils.Inspection;
 /// </summary>
 internal sealed class InspectionRun
 {
-    /// <summary>
-    /// The most that a format reads of an image, in bytes, beyond the cached head; large known structures (LUKS key
-    /// material) come on top.
-    /// </summary>
-    internal const long ReadLimit = 256 * 1024 - ForwardReader.TailLength;
-
     // A bootable disc carries a partition table for those who write it to a stick: it is a disc all the same. A fixed
     // VHD is the disk itself, partitions and all, with a footer behind it.
     private static readonly ImageFormat[] s_mayHavePartitions = [ImageFormat.Iso, ImageFormat.Vhd];
@@ -107,7 +101,7 @@ internal sealed class InspectionRun
         else
         {
             main = new FormatRun(FormatRegistry.Raw) { Matched = true };
-            await InspectAsync(main, NewReader(), cancellationToken).ConfigureAwait(false);
+            await InspectAsync(main, new ForwardReader(_source), cancellationToken).ConfigureAwait(false);
         }
 
         return await JoinAsync(main, matched, cancellationToken).ConfigureAwait(false);
@@ -117,7 +111,7 @@ internal sealed class InspectionRun
     internal async ValueTask<ImageInspection> RunAsRawAsync(CancellationToken cancellationToken)
     {
         var run = new FormatRun(FormatRegistry.Raw) { Matched = true };
-        await InspectAsync(run, NewReader(), cancellationToken).ConfigureAwait(false);
+        await InspectAsync(run, new ForwardReader(_source), cancellationToken).ConfigureAwait(false);
         var context = run.Context!;
         context.Skip(CheckNames.Ambiguous, "The caller says that the image is raw, so its content was not looked at.");
         return await FinishAsync(context, [ImageFormat.Raw], cancellationToken).ConfigureAwait(false);
@@ -125,7 +119,7 @@ internal sealed class InspectionRun
 
     private async ValueTask ProbeAndInspectAsync(FormatRun run, CancellationToken cancellationToken)
     {
-        var reader = NewReader();
+        var reader = new ForwardReader(_source);
         try
         {
             run.Matched = await run.Format.ProbeAsync(reader, cancellationToken).ConfigureAwait(false);
@@ -142,9 +136,6 @@ internal sealed class InspectionRun
             await InspectAsync(run, reader, cancellationToken).ConfigureAwait(false);
         }
     }
-
-    // A budget each: what one format reads must not depend on how far another has got.
-    private ForwardReader NewReader() => new(_source, new ReadBudget(ReadLimit));
 
     private async ValueTask InspectAsync(FormatRun run, ForwardReader reader, CancellationToken cancellationToken)
     {
@@ -208,7 +199,7 @@ internal sealed class InspectionRun
         image.FileSize = await _source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         image.MatchedFormats = formats;
         PolicyChecks.Run(context);
-        image.Checks = context.Results;
+        image.Checks = [.. context.Results];
         return image;
     }
 

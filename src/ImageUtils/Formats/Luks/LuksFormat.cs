@@ -128,7 +128,7 @@ internal sealed class LuksFormat : IImageFormat
             // Over a stream the content's first bytes cannot be read again later, so they are kept.
             var content = new DecryptingSource(
                 context.Reader.Source, cipher, volume.Segment.Offset, volume.Segment.FirstSector, volume.Segment.Size);
-            var cached = await HeadCache.CreateAsync(content, ForwardReader.HeadLength, cancellationToken)
+            using var cached = await HeadCache.CreateAsync(content, ForwardReader.HeadLength, cancellationToken)
                 .ConfigureAwait(false);
             var inner = await InspectionRun.InspectInnerAsync(cached, context, cancellationToken).ConfigureAwait(false);
             context.Image.InnerImage = inner;

@@ -62,7 +62,7 @@ internal sealed class LuksUnlocker(InspectionContext context, LuksVolume volume)
     private async ValueTask<SectorCipher?> TrySlotAsync(
         LuksSlot slot, ReadOnlyMemory<byte> passphrase, CancellationToken cancellationToken)
     {
-        context.Reader.Budget.Grant(slot.AreaLength);
+        context.Reader.Grant(slot.AreaLength);
         var material = await context.ReadWholeAsync(
             slot.Offset, slot.AreaLength, $"key material of LUKS key slot {slot.Name}", cancellationToken)
             .ConfigureAwait(false);
