@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Management.Automation;
 using ImageUtils.Errors;
 using Microsoft.PowerShell.Commands;
@@ -5,7 +6,12 @@ using Microsoft.PowerShell.Commands;
 namespace ImageUtils.PowerShell.Bases;
 
 /// <summary>A cmdlet that takes files by pattern, by exact name, or from <c>Get-ChildItem</c>.</summary>
-public abstract class ImageFileCmdlet : ImageUtilsCmdlet
+/// <remarks>
+/// Where many files come in quick succession, the work on them goes on beside the pipeline, which has work enough of its
+/// own with each object. What comes out keeps the order of what went in.
+/// </remarks>
+/// <typeparam name="TResult">What the work on one file results in.</typeparam>
+public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
 {
     /// <summary>The parameter set of <see cref="Path"/>.</summary>
     protected const string PathSet = "Path";
@@ -16,8 +22,17 @@ public abstract class ImageFileCmdlet : ImageUtilsCmdlet
     /// <summary>The parameter set of <see cref="InputObject"/>.</summary>
     protected const string InputObjectSet = "InputObject";
 
+    // Files that come slower than this, or are few, are worked on in turn, so that nothing waits for the next to come.
+    private const int ManyFiles = 32;
+    private const int MaximumPending = 256;
+    private static readonly TimeSpan s_quickSuccession = TimeSpan.FromMilliseconds(50);
+
     // What FileInfo objects in a pipeline carry as their PSPath.
     private const string FileSystemPrefix = @"Microsoft.PowerShell.Core\FileSystem::";
+
+    private readonly Queue<(string Path, bool IsOneOfMany, Task<TResult> Work)> _pending = new();
+    private long _lastArrival;
+    private int _inQuickSuccession;
 
     /// <summary>Files, with wildcards.</summary>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true,
@@ -68,9 +83,31 @@ public abstract class ImageFileCmdlet : ImageUtilsCmdlet
         }
     }
 
-    /// <summary>Does the work on one file.</summary>
+    /// <inheritdoc/>
+    protected override void EndProcessing() => EmitPending(0);
+
+    /// <summary>Does the work on one file, on any thread.</summary>
     /// <param name="path">An absolute path of the operating system.</param>
-    protected abstract void ProcessFile(string path);
+    protected abstract ValueTask<TResult> WorkAsync(string path);
+
+    /// <summary>Emits what the work on a file resulted in, on the pipeline's thread.</summary>
+    protected abstract void Emit(string path, TResult result);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing && _pending.Count > 0)
+        {
+            // The pipeline was stopped. What is still at work must not outlive what it works with.
+            StopProcessing();
+            foreach (var (_, _, work) in _pending)
+            {
+                ((IAsyncResult)work).AsyncWaitHandle.WaitOne();
+            }
+        }
+
+        base.Dispose(disposing);
+    }
 
     private void ProcessPattern(string pattern)
     {
@@ -121,17 +158,48 @@ public abstract class ImageFileCmdlet : ImageUtilsCmdlet
         }
     }
 
-    private void ProcessOne(string path, bool isOneOfMany) => ForItem(path, () =>
+    private void ProcessOne(string path, bool isOneOfMany)
     {
+        var now = Stopwatch.GetTimestamp();
+        var isQuick = Stopwatch.GetElapsedTime(_lastArrival, now) < s_quickSuccession;
+        _inQuickSuccession = isQuick ? _inQuickSuccession + 1 : 0;
+        _lastArrival = now;
+        if (_inQuickSuccession < ManyFiles)
+        {
+            EmitPending(0);
+            EmitOne(path, isOneOfMany, () => Await(WorkAsync(path)));
+            return;
+        }
+
+        _pending.Enqueue((path, isOneOfMany, Task.Run(() => WorkAsync(path).AsTask())));
+        EmitPending(MaximumPending);
+    }
+
+    // Emits what is done, and waits for more only where more than `most` would be left.
+    private void EmitPending(int most)
+    {
+        while (_pending.TryPeek(out var next) && (_pending.Count > most || next.Work.IsCompleted))
+        {
+            _pending.Dequeue();
+            EmitOne(next.Path, next.IsOneOfMany, () => next.Work.GetAwaiter().GetResult());
+        }
+    }
+
+    private void EmitOne(string path, bool isOneOfMany, Func<TResult> getResult) => ForItem(path, () =>
+    {
+        TResult result;
         try
         {
-            ProcessFile(path);
+            result = getResult();
         }
         catch (ImageFileException exception)
             when (isOneOfMany && exception.Problem == ImageFileProblem.IsDirectory)
         {
             WriteVerbose($"'{path}' is a directory; passed over.");
+            return;
         }
+
+        Emit(path, result);
     });
 
     private string? ToFileSystemPath(string path)

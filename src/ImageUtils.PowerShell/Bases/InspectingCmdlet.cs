@@ -7,7 +7,8 @@ using ImageUtils.Safety;
 namespace ImageUtils.PowerShell.Bases;
 
 /// <summary>A cmdlet that inspects files, and so takes what an inspection is told.</summary>
-public abstract class InspectingCmdlet : ImageFileCmdlet
+/// <typeparam name="TResult">What the work on one file results in.</typeparam>
+public abstract class InspectingCmdlet<TResult> : ImageFileCmdlet<TResult>
 {
     private Passphrase? _passphrase;
 
@@ -54,11 +55,11 @@ public abstract class InspectingCmdlet : ImageFileCmdlet
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        // First what is at work ends, then what it works with goes.
+        base.Dispose(disposing);
         if (disposing)
         {
             _passphrase?.Dispose();
         }
-
-        base.Dispose(disposing);
     }
 }

@@ -8,7 +8,7 @@ namespace ImageUtils.PowerShell.Commands;
 /// <summary>Describes images as <c>qemu-img info</c> does.</summary>
 [Cmdlet(VerbsCommon.Get, "QemuImageInfo", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(QemuImageInfo))]
-public sealed class GetQemuImageInfoCommand : InspectingCmdlet
+public sealed class GetQemuImageInfoCommand : InspectingCmdlet<QemuImageInfo>
 {
     private ImageInfoReader? _reader;
 
@@ -65,6 +65,8 @@ public sealed class GetQemuImageInfoCommand : InspectingCmdlet
     }
 
     /// <inheritdoc/>
-    protected override void ProcessFile(string path) =>
-        WriteObject(Await(new ValueTask<QemuImageInfo>(_reader!.ReadAsync(path, StopToken))));
+    protected override ValueTask<QemuImageInfo> WorkAsync(string path) => new(_reader!.ReadAsync(path, StopToken));
+
+    /// <inheritdoc/>
+    protected override void Emit(string path, QemuImageInfo result) => WriteObject(result);
 }

@@ -8,7 +8,7 @@ namespace ImageUtils.PowerShell.Commands;
 /// <summary>Says what an image file really is and whether it is safe.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "ImageFormat", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageFormatReport), typeof(bool))]
-public sealed class TestImageFormatCommand : InspectingCmdlet
+public sealed class TestImageFormatCommand : InspectingCmdlet<ImageInspection>
 {
     private const string StreamSet = "Stream";
 
@@ -66,12 +66,13 @@ public sealed class TestImageFormatCommand : InspectingCmdlet
     }
 
     /// <inheritdoc/>
-    protected override void ProcessFile(string path) =>
-        Emit(path, Await(ImageInspector.InspectFileAsync(path, Options, KnownRaw, StopToken)));
+    protected override ValueTask<ImageInspection> WorkAsync(string path) =>
+        ImageInspector.InspectFileAsync(path, Options, KnownRaw, StopToken);
 
-    private void Emit(string name, ImageInspection inspection)
+    /// <inheritdoc/>
+    protected override void Emit(string path, ImageInspection result)
     {
-        var report = new ImageFormatReport(name, inspection, ExpectedFormat);
+        var report = new ImageFormatReport(path, result, ExpectedFormat);
         WriteObject(Quiet ? report.IsAcceptable : report);
     }
 }
