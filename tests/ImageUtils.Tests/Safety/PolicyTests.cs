@@ -57,22 +57,22 @@ public sealed class PolicyTests
     }
 
     [Fact]
-    public void A_backing_file_below_a_listed_directory_is_allowed()
+    public async Task A_backing_file_below_a_listed_directory_is_allowed()
     {
         using var directory = new TemporaryDirectory();
         var image = Qcow2Cases.WithBacking("base.qcow2").ToArray();
         File.WriteAllBytes(directory["overlay.qcow2"], image);
         var options = new InspectionOptions { Policy = new SafetyPolicy { BackingFileDirectories = [directory.Path] } };
-        Assert.True(ImageInspector.InspectFileAsync(directory["overlay.qcow2"], options).AsTask().Result.IsSafe);
+        Assert.True((await ImageInspector.InspectFileAsync(directory["overlay.qcow2"], options)).IsSafe);
         Assert.False(Inspected.File(image, options).IsSafe);
     }
 
     [Fact]
-    public void A_raw_file_whose_name_ends_in_dmg_is_ambiguous_to_qemu()
+    public async Task A_raw_file_whose_name_ends_in_dmg_is_ambiguous_to_qemu()
     {
         using var directory = new TemporaryDirectory();
         File.WriteAllBytes(directory["disk.dmg"], new byte[4096]);
-        var image = ImageInspector.InspectFileAsync(directory["disk.dmg"]).AsTask().Result;
+        var image = await ImageInspector.InspectFileAsync(directory["disk.dmg"]);
         Assert.Equal(CheckNames.Ambiguous, Assert.Single(image.Failures).Name);
     }
 
