@@ -241,6 +241,29 @@ Describe 'Test-ImageFormat' {
             ($reports | Where-Object IsSafe -EQ $false | Group-Object { $_.Format }).Name | Should -Be 'Qed'
         }
 
+        It 'keeps the order of what went in' {
+            $many = New-Item -ItemType Directory "$TestDrive/order"
+            foreach ($number in 0..499) { [IO.File]::Copy("$data/disk.raw", "$many/{0:d4}" -f $number) }
+            $names = (Get-ChildItem $many | Test-ImageFormat).Path | Split-Path -Leaf
+            $names | Should -Be (0..499).ForEach{ '{0:d4}' -f $_ }
+        }
+
+        It 'stops within a second when it is told to, whatever it reads' {
+            $shell = [powershell]::Create().AddScript({
+                    param($Manifest)
+                    Import-Module $Manifest
+                    Test-ImageFormat -Stream ([IO.File]::OpenRead('/dev/zero'))
+                }).AddArgument("$root/ImageUtils.psd1")
+            try {
+                $running = $shell.BeginInvoke()
+                Start-Sleep -Seconds 2
+                $running.IsCompleted | Should -BeFalse
+                (Measure-Command { $shell.Stop() }).TotalSeconds | Should -BeLessThan 1
+            } finally {
+                $shell.Dispose()
+            }
+        }
+
         It 'stops early when what follows has had enough' {
             (Get-ChildItem "$data/*.qcow2" | Test-ImageFormat | Select-Object -First 1) | Should -HaveCount 1
         }

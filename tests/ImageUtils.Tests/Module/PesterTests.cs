@@ -5,7 +5,7 @@ namespace ImageUtils.Tests.Module;
 /// <summary>Runs each Pester file in a PowerShell of its own, over the module that this build made.</summary>
 public sealed class PesterTests
 {
-    // Fails on any failed test, container or block, and on a file in which nothing ran.
+    // Fails on any failed test, container or block, and on a file without tests.
     private const string Script = """
         $ErrorActionPreference = 'Stop'
         $configuration = New-PesterConfiguration
@@ -14,7 +14,7 @@ public sealed class PesterTests
         $configuration.Output.Verbosity = 'Detailed'
         $configuration.Output.RenderMode = 'Plaintext'
         $result = Invoke-Pester -Configuration $configuration
-        if ($result.Result -ne 'Passed' -or $result.PassedCount -eq 0) { exit 1 }
+        if ($result.Result -ne 'Passed' -or $result.TotalCount -eq 0) { exit 1 }
         """;
 
     public static TheoryData<string> Files => [.. PesterFiles.All];

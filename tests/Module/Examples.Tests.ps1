@@ -1,0 +1,53 @@
+# Every example of every page is run, in a directory that has the files that the examples name.
+BeforeDiscovery {
+    $pages = Get-ChildItem "$PSScriptRoot/../../docs/en-US/*-*.md"
+    $examples = foreach ($page in $pages) {
+        foreach ($match in [regex]::Matches((Get-Content -Raw $page), '(?ms)^### Example (\d+): (.*?)$\n\n```powershell\n(.*?)\n```')) {
+            @{
+                Page   = $page.BaseName
+                Number = $match.Groups[1].Value
+                Title  = $match.Groups[2].Value
+                Code   = $match.Groups[3].Value
+            }
+        }
+    }
+    $hasQemu = [bool](Get-Command qemu-img -ErrorAction Ignore)
+}
+
+BeforeAll {
+    $root = Resolve-Path "$PSScriptRoot/../.."
+    Import-Module "$root/ImageUtils.psd1" -Force
+}
+
+Describe 'Examples' -Skip:(-not $hasQemu) {
+    BeforeAll {
+        $data = "$root/tests/data"
+        Push-Location $TestDrive
+        Copy-Item "$data/disk.qcow2", "$data/disk.raw"
+        Copy-Item "$data/disk.qcow2" upload.img
+        Copy-Item "$data/disk-dynamic.vhd" disk.vhd
+        Copy-Item "$data/disk-stream.vmdk" disk.vmdk
+        qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
+        'secret' | Set-Content key -NoNewline
+        foreach ($try in 1..10) {
+            qemu-img create -q -f luks --object secret,id=s,file=key -o key-secret=s,iter-time=10 volume.luks 1M 2>$null
+            if ($LASTEXITCODE -eq 0) { break }
+        }
+        $null = New-Item -ItemType Directory saved
+        qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
+
+        # Stand in for the person at the prompt, the web and another machine.
+        function Read-Host { ConvertTo-SecureString secret -AsPlainText -Force }
+        function Invoke-WebRequest { @{ RawContentStream = [IO.File]::OpenRead("$data/disk.qcow2") } }
+        function ssh { & $args[1] $args[2..($args.Count - 1)] }
+    }
+
+    AfterAll { Pop-Location }
+
+    It '<Page>, example <Number> (<Title>) runs' -ForEach $examples {
+        $ErrorActionPreference = 'Stop'
+        $output = & ([scriptblock]::Create($Code))
+        # An example that decides may decide for silence.
+        if ($Code -notmatch '^if') { $output | Should -Not -BeNullOrEmpty }
+    }
+}
