@@ -24,8 +24,8 @@ internal sealed class VmdkFormat : IImageFormat
     {
         var bytes = await reader.ReadAsync(0, 4, cancellationToken).ConfigureAwait(false);
 
-        // A descriptor may begin with a comment, in which qemu minds no byte whatever.
-        if (bytes.Length < 4 || (bytes.Span[0] != '#' && !VmdkText.IsPrintable(bytes.Span)))
+        // A descriptor may begin with blanks and comments, and in comments qemu minds no byte whatever.
+        if (bytes.Length < 4 || (bytes.Span[0] is not ((byte)'#' or (byte)' ') && !VmdkText.IsPrintable(bytes.Span)))
         {
             return false;
         }
