@@ -95,6 +95,9 @@ public static class LuksCases
         Json("sector-size-0", "\"sector_size\":512", "\"sector_size\":0"),
         Json("sector-size-8192", "\"sector_size\":512", "\"sector_size\":8192"),
         Json("type-null", "\"type\":\"crypt\"", "\"type\":null"),
+        Bad("v2-slot-name-with-escape-sequence", Version2(json => json
+            .Replace("\"keyslots\":{\"0\"", "\"keyslots\":{\"\\u001b[2J\"", StringComparison.Ordinal)
+            .Replace("\"offset\":\"32768\"", "\"offset\":\"0\"", StringComparison.Ordinal)), "version", "tables"),
         Bad("v2-segment-beyond-file", Version2(json => json.Replace(
             "\"dynamic\"", "\"1073741824\"", StringComparison.Ordinal)), "version", "truncated"),
         Bad("v2-cut-in-header", Version2().Resize(2000), "version", "truncated"),

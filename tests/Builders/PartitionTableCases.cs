@@ -55,6 +55,8 @@ public static class PartitionTableCases
         Bad("gpt", "usable-inverted", Gpt().Little64(Header + 40, 95), "tables"),
         Bad("gpt", "usable-overflows", Gpt().Little64(Header + 48, ulong.MaxValue), "tables"),
         Bad("gpt", "alternate-in-usable", Gpt().Little64(Header + 32, 94), "tables"),
+        Bad("gpt", "alternate-end-overflows",
+            Seal(Gpt(4096).Little64(4096 + 32, long.MaxValue / 4096), 4096), "tables"),
         Bad("gpt", "alternate-overflows", Gpt().Little64(Header + 32, ulong.MaxValue), "tables"),
         Bad("gpt", "partition-inverted", Change(Gpt(), gpt => gpt.Little64(1024 + 40, 39)), "tables"),
         Bad("gpt", "partition-over-entries", Change(Gpt(), gpt => gpt.Little64(1024 + 32, 2)), "tables"),

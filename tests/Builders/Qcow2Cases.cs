@@ -55,6 +55,8 @@ public static class Qcow2Cases
         Bad("snapshot-extra-huge", Valid().Big32(60, 1).Big64(64, 4 * ClusterSize).Resize(5 * ClusterSize)
             .Big32(4 * ClusterSize + 36, 0x10000), "tables"),
         Bad("extension-overruns", Valid().Big32(104, 0xE2792ACA).Big32(108, 0x00FF_FFFF), "tables"),
+        Bad("extensions-without-end", Valid().Big32(104, 0x1234_5678).Big32(108, 3984)
+            .Big32(4096, 0x44415441).Big32(4100, 11).Text(4104, "/etc/shadow"), "tables"),
         Good("encrypted-without-header", Valid().Big32(32, 2)),
         Bad("encryption-header-misplaced", Valid().Big32(32, 2).Big32(104, 0x0537BE77).Big32(108, 16)
             .Big64(112, 3).Big64(120, 592), "tables"),

@@ -29,6 +29,7 @@ public static class QedCases
         Bad("table-misaligned", Valid().Little64(40, 4097), "tables"),
         Bad("table-beyond-file", Valid().Little64(40, 1 << 20), "tables"),
         Bad("table-overflows", Valid().Little64(40, 0xFFFF_FFFF_FFFF_F000), "tables"),
+        Bad("cut-to-3", Valid().Resize(3), "truncated"),
         Bad("cut-to-4", Valid().Resize(4), "truncated"),
         Bad("cut-to-63", Valid().Resize(63), "truncated"),
         Bad("cut-in-table", Valid().Resize(8191), "tables"),

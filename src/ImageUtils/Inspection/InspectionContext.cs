@@ -48,6 +48,9 @@ public sealed class InspectionContext
             : CheckVerdict.Failed,
         message);
 
+    /// <summary>The image failed a check, whatever the policy says of that check.</summary>
+    internal void FailAlways(string check, string message) => Add(check, CheckVerdict.Failed, message);
+
     /// <summary>There was nothing to look at.</summary>
     public void Skip(string check, string message) => Add(check, CheckVerdict.Skipped, message);
 

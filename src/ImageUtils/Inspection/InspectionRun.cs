@@ -181,14 +181,28 @@ internal sealed class InspectionRun
             problem = $"The content matches several formats: {string.Join(", ", formats.Select(f => f.ToName()))}. "
                 + "One may be hidden in another.";
         }
-        else if (context.Image.Format.ToQemuName() is "raw" or null
+        else if ((context.Image.Format.ToQemuName() is "raw" or null
+                || context.Image is { Format: ImageFormat.Vhd, Subformat: "fixed" })
             && _options.Path?.EndsWith(".dmg", StringComparison.Ordinal) == true)
         {
             problem = $"The content is {context.Image.Format.ToName()}, but qemu takes any file whose name ends in "
                 + "'.dmg' for a dmg. Rename the file.";
         }
 
-        context.Judge(CheckNames.Ambiguous, problem);
+        // A policy that does not mind several formats still minds what is wrong with those that are not described.
+        var hidden = problem is null ? null : Array.Find(
+            matched, run => run.Context != context && run.Context!.Results.Any(result => result.IsFailure));
+        if (hidden is not null)
+        {
+            var failed = string.Join(
+                ", ", hidden.Context!.Results.Where(result => result.IsFailure).Select(result => result.Name));
+            context.FailAlways(CheckNames.Ambiguous, $"{problem} As {hidden.Format.Format.ToName()} it fails: {failed}.");
+        }
+        else
+        {
+            context.Judge(CheckNames.Ambiguous, problem);
+        }
+
         return await FinishAsync(context, formats, cancellationToken).ConfigureAwait(false);
     }
 

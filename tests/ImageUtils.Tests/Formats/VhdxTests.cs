@@ -238,6 +238,21 @@ public sealed class VhdxTests
         Assert.Equal((VhdxBlockState.FullyPresent, 5UL << 20, true), (entry.State, entry.FileOffset, entry.IsPresent));
     }
 
+    [Fact]
+    public void A_parent_locator_whose_strings_share_their_bytes_is_not_read()
+    {
+        // 2,000 entries of two strings of 32,000 bytes each would take 128 MB.
+        var bytes = new byte[32 * 1024];
+        bytes[18] = 2000 & 0xFF;
+        bytes[19] = 2000 >> 8;
+        for (var at = 20; at < 20 + 2000 * 12; at += 12)
+        {
+            new byte[] { 0x00, 0x7D, 0x00, 0x7D }.CopyTo(bytes, at + 8);
+        }
+
+        Assert.Null(VhdxParentLocator.Parse(bytes));
+    }
+
     [SkippableFact]
     public void What_qemu_img_writes_is_written_the_same()
     {

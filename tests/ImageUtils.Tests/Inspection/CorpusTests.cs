@@ -21,6 +21,30 @@ public sealed class CorpusTests
             image.FailedChecks.Order().SequenceEqual(failures),
             $"expected: {string.Join(", ", image.FailedChecks)}\nfound:\n{string.Join("\n", inspection.Checks)}");
         Assert.All(inspection.Failures, check => Assert.NotEmpty(check.Message));
+        Assert.All(inspection.Checks, check => Assert.DoesNotContain(check.Message, char.IsControl));
+    }
+
+    [Fact]
+    public void A_fixed_vhd_with_the_name_of_a_dmg_is_ambiguous_because_qemu_goes_by_the_name()
+    {
+        var bytes = Corpus.All.Single(image => image.Name == "vhd/fixed").Bytes();
+        var inspection = Inspected.Bytes(bytes, new InspectionOptions { Path = "disk.dmg" });
+        Assert.Equal([CheckNames.Ambiguous], inspection.Failures.Select(check => check.Name));
+    }
+
+    [Fact]
+    public void A_second_format_that_is_not_safe_fails_even_where_the_policy_does_not_mind_several()
+    {
+        // The footer makes it a VHD, of which nothing is wrong; qemu goes by the text before it.
+        var bytes = Corpus.All.Single(image => image.Name == "vhd/fixed").Bytes();
+        VmdkCases.TextFile(VmdkCases.Text("monolithicFlat", "RW 1 FLAT \"/etc/passwd\" 0")).ToArray().CopyTo(bytes, 0);
+        var options = new InspectionOptions
+        {
+            Policy = SafetyPolicy.Default with { NonFatalChecks = [CheckNames.Ambiguous] },
+        };
+        var failure = Assert.Single(Inspected.Bytes(bytes, options).Failures);
+        Assert.Equal(CheckNames.Ambiguous, failure.Name);
+        Assert.Contains("As vmdk it fails: descriptor, extents", failure.Message);
     }
 
     [Fact]

@@ -107,7 +107,7 @@ internal sealed record Luks2Metadata
         var isPbkdf2 = Text(kdf, "type") == "pbkdf2";
         var parsed = new LuksSlot
         {
-            Name = property.Name,
+            Name = Inspection.Printable.Text(property.Name),
             Offset = Number(area, "offset"),
             Stripes = (int)Number(split, "stripes", LuksSafetyChecks.MaximumStripes),
             SplitHash = Text(split, "hash"),

@@ -8,8 +8,8 @@ internal static class PartitionTableSafetyChecks
     /// <summary>The most that Linux (block/partitions/efi.c) allocates for the array.</summary>
     internal const long MaximumEntriesLength = 4 * 1024 * 1024;
 
-    // No larger offset can be told in bytes, whatever the sector size.
-    private const ulong MaximumLba = long.MaxValue / 4096;
+    // The end of no sector behind it can be told in bytes, whatever the sector size.
+    private const ulong MaximumLba = long.MaxValue / 4096 - 1;
 
     internal static IReadOnlyList<SafetyCheck> DeclaredForGpt { get; } =
     [

@@ -164,7 +164,8 @@ internal sealed class Qcow2Format : IImageFormat
 
         var headerEnd = (int)Math.Min(header.HeaderLength, area.Length);
         var extensions = Qcow2HeaderExtensions.Parse(
-            area.Span[headerEnd..(int)Math.Max(headerEnd, Math.Min(extensionsEnd, area.Length))], headerEnd);
+            area.Span[headerEnd..(int)Math.Max(headerEnd, Math.Min(extensionsEnd, area.Length))], headerEnd,
+            mustEnd: !hasName && clusterSize > area.Length);
         var name = hasName
             ? Encoding.UTF8.GetString(area.Span.Slice((int)header.BackingFileOffset, (int)header.BackingFileSize))
             : null;

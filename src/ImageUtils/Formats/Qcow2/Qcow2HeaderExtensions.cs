@@ -33,8 +33,11 @@ internal sealed record Qcow2HeaderExtensions
 
     /// <param name="bytes">From the header's end to the end of the area.</param>
     /// <param name="hostOffset">Where the bytes lie in the file, for messages.</param>
+    /// <param name="mustEnd">
+    /// The area goes on behind the bytes, so the extensions must end in them: of two with a file's name the last counts.
+    /// </param>
     /// <exception cref="ImageFormatException">An extension runs over the end of the area.</exception>
-    internal static Qcow2HeaderExtensions Parse(ReadOnlySpan<byte> bytes, long hostOffset)
+    internal static Qcow2HeaderExtensions Parse(ReadOnlySpan<byte> bytes, long hostOffset, bool mustEnd)
     {
         var extensions = new Qcow2HeaderExtensions();
         var at = 0;
@@ -44,7 +47,7 @@ internal sealed record Qcow2HeaderExtensions
             var length = BinaryPrimitives.ReadUInt32BigEndian(bytes[(at + 4)..]);
             if (type == End)
             {
-                break;
+                return extensions;
             }
 
             if (length > bytes.Length - at - 8)
@@ -78,6 +81,10 @@ internal sealed record Qcow2HeaderExtensions
             at += 8 + ((int)length + 7 & ~7);
         }
 
-        return extensions;
+        return mustEnd
+            ? throw new ImageFormatException(
+                CheckNames.Tables,
+                $"The qcow2 header extensions from byte {hostOffset} on do not end within {bytes.Length} bytes.")
+            : extensions;
     }
 }

@@ -17,8 +17,9 @@ internal sealed class QedFormat : IImageFormat
 
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)
     {
+        // Where the file ends before the magic's NUL, qemu sees one there.
         var bytes = await reader.ReadAsync(0, 4, cancellationToken).ConfigureAwait(false);
-        return bytes.Span.SequenceEqual("QED\0"u8);
+        return bytes.Span.SequenceEqual("QED\0"u8) || bytes.Span.SequenceEqual("QED"u8);
     }
 
     public async ValueTask InspectAsync(InspectionContext context, CancellationToken cancellationToken)

@@ -37,13 +37,17 @@ internal sealed record VhdxParentLocator(Guid LocatorType, IReadOnlyList<KeyValu
             return null;
         }
 
+        // Strings that share their bytes would be much longer together than the item.
+        var stringsLength = 0L;
         var entries = new KeyValuePair<string, string>[count];
         for (var index = 0; index < count; index++)
         {
             var entry = bytes.Slice(HeaderLength + index * EntryLength, EntryLength);
             var key = Text(bytes, BinaryPrimitives.ReadUInt32LittleEndian(entry), entry[8..]);
             var value = Text(bytes, BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]), entry[10..]);
-            if (key is null || value is null)
+            stringsLength += BinaryPrimitives.ReadUInt16LittleEndian(entry[8..])
+                + BinaryPrimitives.ReadUInt16LittleEndian(entry[10..]);
+            if (key is null || value is null || stringsLength > bytes.Length)
             {
                 return null;
             }

@@ -217,9 +217,9 @@ internal sealed record VmdkDescriptor
             return "";
         }
 
-        var value = text[(at + Start.Length)..];
-        var end = value.AsSpan().IndexOfAny("\"\r\n");
-        return end >= 0 && value[end] == '"' ? value[..end] : "";
+        var value = text.AsSpan(at + Start.Length);
+        var end = value.IndexOfAny("\"\r\n");
+        return end >= 0 && value[end] == '"' ? value[..end].ToString() : "";
     }
 
     private static string Unquote(string value)

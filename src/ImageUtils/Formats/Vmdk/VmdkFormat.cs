@@ -23,7 +23,9 @@ internal sealed class VmdkFormat : IImageFormat
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)
     {
         var bytes = await reader.ReadAsync(0, 4, cancellationToken).ConfigureAwait(false);
-        if (bytes.Length < 4 || !VmdkText.IsPrintable(bytes.Span))
+
+        // A descriptor may begin with blanks and comments, and in comments qemu minds no byte whatever.
+        if (bytes.Length < 4 || (bytes.Span[0] is not ((byte)'#' or (byte)' ') && !VmdkText.IsPrintable(bytes.Span)))
         {
             return false;
         }
