@@ -34,6 +34,12 @@ public sealed class DirectoryGate : IReferenceGate
             return new GateDecision(null, "the name is empty or has a NUL character");
         }
 
+        // Bytes that are no text were replaced on reading: what would be judged is not the name that others open.
+        if (reference.Contains('\ufffd', StringComparison.Ordinal))
+        {
+            return new GateDecision(null, "the name is not valid UTF-8");
+        }
+
         // qemu takes everything before a colon as a protocol, unless a slash comes first.
         var colon = reference.IndexOf(':', StringComparison.Ordinal);
         var slash = reference.IndexOf('/', StringComparison.Ordinal);

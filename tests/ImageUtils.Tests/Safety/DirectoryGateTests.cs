@@ -47,6 +47,7 @@ public sealed class DirectoryGateTests : IDisposable
     [InlineData("json:{\"driver\":\"file\",\"filename\":\"base\"}")]
     [InlineData("fat:rw:base")]
     [InlineData("base\0/etc/passwd")]
+    [InlineData("ba\ufffdse")]
     public void Names_that_lead_elsewhere_are_denied_with_a_reason(string reference)
     {
         var decision = _gate.Decide(reference, _directory["allowed/disk.qcow2"]);
