@@ -62,6 +62,9 @@ internal static class Inspected
         return json;
     }
 
+    /// <summary>Details as text, with those inside them.</summary>
+    public static string ToJson(FormatDetails? details) => JsonSerializer.Serialize(details, s_json);
+
     private sealed class DetailsConverter : JsonConverter<FormatDetails>
     {
         public override bool CanConvert(Type typeToConvert) => typeToConvert == typeof(FormatDetails);
