@@ -1,7 +1,9 @@
 using System.Reflection;
 using ImageUtils.Builders;
 using ImageUtils.Errors;
+using ImageUtils.Formats.Luks;
 using ImageUtils.Formats.Qcow2;
+using ImageUtils.Formats.Vmdk;
 using ImageUtils.Inspection;
 using ImageUtils.Qemu;
 using ImageUtils.Safety;
@@ -29,6 +31,26 @@ public sealed class QemuImgTests : IDisposable
         Assert.Equal(10 << 20, info.VirtualSize);
         Assert.Equal("zstd", Assert.IsType<Qcow2Details>(info.FormatSpecific).CompressionType);
         Assert.Equal(isForced, QemuImg.GetInfoArguments(image, options).Contains(forceShare));
+    }
+
+    [SkippableTheory]
+    [InlineData("qcow2", "compat=0.10", typeof(Qcow2Details))]
+    [InlineData("qcow2", "compat=1.1", typeof(Qcow2Details))]
+    [InlineData("vmdk", "subformat=streamOptimized", typeof(VmdkDetails))]
+    [InlineData("vdi", "static=on", null)]
+    public async Task Details_have_the_formats_own_type(string driver, string options, Type? type)
+    {
+        var image = await VettedImage.VetAsync(Create(driver, "image", "-o", options));
+        Assert.Equal(type, (await Real().InfoAsync(image)).FormatSpecific?.GetType());
+    }
+
+    [SkippableFact]
+    public async Task Details_of_a_luks_volume_have_their_own_type()
+    {
+        File.WriteAllBytes(_directory["volume"], LuksVolumeOfQemu.Get(""));
+        var info = await Real().InfoAsync(await VettedImage.VetAsync(_directory["volume"]));
+        var details = Assert.IsType<LuksDetails>(info.FormatSpecific);
+        Assert.Equal((1, "aes-256", 64L), (details.Version, details.CipherAlgorithm, details.MasterKeyBytes));
     }
 
     [SkippableTheory]
