@@ -29,7 +29,7 @@ internal abstract class SectorCipher : IDisposable
 
         switch (name.Mode)
         {
-            case "xts" when key.Length is 32 or 64:
+            case "xts" when key.Length is 32 or 48 or 64:
                 return new XtsSectorCipher(key, iv, sectorSize);
             case "cbc" when key.Length is 16 or 24 or 32:
                 return new CbcSectorCipher(key, iv, sectorSize);

@@ -11,10 +11,17 @@ internal static class QemuFormatSpecific
     /// <param name="type">qemu's name for the kind of data.</param>
     /// <param name="data">The fields by qemu's names, values as in <see cref="QemuFormatDetails.Data"/>.</param>
     /// <param name="notes">Receives fields that the type made of them has no property for.</param>
-    internal static FormatDetails Build(string type, Dictionary<string, object?> data, List<string> notes) =>
-        type == "qcow2" && TryBuildQcow2(data, notes) is { } qcow2
-            ? qcow2
-            : new QemuFormatDetails { Type = type, Data = data };
+    internal static FormatDetails Build(string type, Dictionary<string, object?> data, List<string> notes)
+    {
+        FormatDetails? details = type switch
+        {
+            "qcow2" => TryBuildQcow2(data, notes),
+            "luks" => QemuLuksSpecific.TryBuild(data, notes),
+            "vmdk" => QemuVmdkSpecific.TryBuild(data, notes),
+            _ => null,
+        };
+        return details ?? new QemuFormatDetails { Type = type, Data = data };
+    }
 
     /// <summary>A value as qemu-img prints it in its human text.</summary>
     internal static string ToText(object? value) => value switch
@@ -39,7 +46,7 @@ internal static class QemuFormatSpecific
             || !TryTake<bool?>(rest, "extended-l2", out var extendedL2)
             || !TryTake<bool?>(rest, "data-file-raw", out var dataFileRaw)
             || !TryTakeBitmaps(rest, out var bitmaps)
-            || !TryTakeEncryption(rest, out var encryptionFormat, out var encryption))
+            || !TryTakeEncryption(rest, out var encryptionFormat, out var encryption, out var encryptionNotes))
         {
             return null;
         }
@@ -59,7 +66,8 @@ internal static class QemuFormatSpecific
             Encryption = encryption,
             Bitmaps = bitmaps,
         };
-        notes.AddRange(rest.Select(field => $"format-specific {field.Key}: {ToText(field.Value)}"));
+        AddRest(notes, rest);
+        notes.AddRange(encryptionNotes);
         return details;
     }
 
@@ -94,9 +102,9 @@ internal static class QemuFormatSpecific
     }
 
     private static bool TryTakeEncryption(
-        Dictionary<string, object?> data, out string? format, out FormatDetails? header)
+        Dictionary<string, object?> data, out string? format, out FormatDetails? header, out List<string> notes)
     {
-        (format, header) = (null, null);
+        (format, header, notes) = (null, null, []);
         if (!data.Remove("encrypt", out var value))
         {
             return true;
@@ -109,11 +117,16 @@ internal static class QemuFormatSpecific
 
         var rest = new Dictionary<string, object?>(fields);
         format = TakeText(rest, "format");
-        header = rest.Count == 0 ? null : new QemuFormatDetails { Type = format ?? "", Data = rest };
+        header = rest.Count == 0 ? null : Build(format ?? "", rest, notes);
         return format is not null;
     }
 
-    private static bool TryTake<T>(Dictionary<string, object?> data, string name, out T? value)
+    /// <summary>Makes notes of the fields that nothing was made of.</summary>
+    internal static void AddRest(List<string> notes, Dictionary<string, object?> rest) =>
+        notes.AddRange(rest.Select(field => $"format-specific {field.Key}: {ToText(field.Value)}"));
+
+    /// <summary>Takes a field out; false where it is there and of another kind.</summary>
+    internal static bool TryTake<T>(Dictionary<string, object?> data, string name, out T? value)
     {
         value = default;
         if (!data.Remove(name, out var found))
@@ -130,6 +143,7 @@ internal static class QemuFormatSpecific
         return true;
     }
 
-    private static string? TakeText(Dictionary<string, object?> data, string name) =>
+    /// <summary>Takes a field out as text; null where it is missing.</summary>
+    internal static string? TakeText(Dictionary<string, object?> data, string name) =>
         data.Remove(name, out var value) && value is not null ? ToText(value) : null;
 }

@@ -70,10 +70,12 @@ public sealed record QemuImageInfo
     /// <summary>Internal snapshots.</summary>
     public IReadOnlyList<ImageSnapshot> Snapshots { get; init; } = [];
 
-    /// <summary>
-    /// What only this format has: the format's own details (<see cref="Formats.Qcow2.Qcow2Details"/>…), or
-    /// <see cref="QemuFormatDetails"/> where qemu-img answered of a format that has none here.
-    /// </summary>
+    /// <summary>What only this format has: the format's own details.</summary>
+    /// <remarks>
+    /// qemu-img has something to say of qcow2, LUKS and VMDK images (<see cref="Formats.Qcow2.Qcow2Details"/>,
+    /// <see cref="Formats.Luks.LuksDetails"/>, <see cref="Formats.Vmdk.VmdkDetails"/>), and where it answered, this is
+    /// null for the others, and <see cref="QemuFormatDetails"/> for a format, or of a version, that is not known here.
+    /// </remarks>
     public FormatDetails? FormatSpecific { get; init; }
 
     /// <summary>What qemu-img said beyond all this, as it said it: warnings, and fields of a later version.</summary>

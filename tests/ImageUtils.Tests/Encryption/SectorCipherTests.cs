@@ -26,6 +26,7 @@ public sealed class SectorCipherTests
     [InlineData("xts-plain64", 64, 512, 0UL)]
     [InlineData("xts-plain64", 32, 4096, 0x1_0000_0003UL)]
     [InlineData("xts-plain64", 64, 2048, 7UL)]
+    [InlineData("xts-plain64", 48, 512, 7UL)]
     [InlineData("xts-plain", 64, 512, 0xFFFF_FFFEUL)]
     [InlineData("cbc-plain", 16, 512, 0xFFFF_FFFEUL)]
     [InlineData("cbc-plain64", 24, 1024, 0xFFFF_FFFEUL)]
@@ -44,7 +45,7 @@ public sealed class SectorCipherTests
     }
 
     [Theory]
-    [InlineData("aes-xts-plain64", 48)]
+    [InlineData("aes-xts-plain64", 40)]
     [InlineData("aes-cbc-plain64", 64)]
     [InlineData("aes-cbc-essiv:sha1", 32)]
     [InlineData("aes-cbc-essiv:md5", 32)]
@@ -76,7 +77,9 @@ public sealed class SectorCipherTests
         using var cipher = SectorCipher.TryCreate(SectorCipherName.Parse("aes-xts-plain64"), key, sectorSize)!;
         var source = new DecryptingSource(below, cipher, HostOffset, 9);
 
-        // Forward, with pieces that begin and end within sectors, while the stream below is far behind.
+        // Forward, with pieces that begin and end within sectors, while the stream below is far behind. A push drives
+        // the reader as far as it gets, unless the test's own context puts off its steps.
+        SynchronizationContext.SetSynchronizationContext(null);
         var task = ReadAllAsync(source);
         foreach (var chunk in host[HostOffset..].Chunk(777))
         {

@@ -26,7 +26,7 @@ public sealed class LuksTests
                 details.MasterKeyIterations, details.PayloadOffset, details.MasterKeyBytes));
         Assert.Equal("01234567-89ab-cdef-0123-456789abcdef", details.Uuid);
         Assert.Equal(8, details.Slots.Count);
-        Assert.Equal(new(0, false, 4096, 4, "pbkdf2", 0), details.Slots[0]);
+        Assert.Equal(new(0, false, 4096, null, "pbkdf2", null), details.Slots[0]);
         Assert.Equal(new(1, true, 5120, 4, "pbkdf2", 10), details.Slots[1]);
         Assert.Equal(CheckVerdict.Skipped, Verdict(image, CheckNames.Passphrase));
         Assert.Equal(CheckVerdict.Skipped, Verdict(image, CheckNames.InnerSafety));

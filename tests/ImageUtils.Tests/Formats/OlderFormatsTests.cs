@@ -32,7 +32,7 @@ public sealed class OlderFormatsTests
 
     [SkippableTheory]
     [MemberData(nameof(Creations))]
-    public void What_qemu_img_creates_is_described_as_it_does(string format, string size, string[] more)
+    public void What_qemu_img_creates_is_refused_for_its_format_alone(string format, string size, string[] more)
     {
         Tool.Require("qemu-img", "qemu-utils");
         using var directory = new TemporaryDirectory();
@@ -50,19 +50,6 @@ public sealed class OlderFormatsTests
             Policy = SafetyPolicy.Default with { BackingFileDirectories = [directory.Path] },
         };
         var inspection = ImageInspector.InspectFileAsync(path, options).AsTask().GetAwaiter().GetResult();
-        var info = JsonDocument.Parse(Tool.Run("qemu-img", "info", "--output=json", "-f", format, path)).RootElement;
-        Assert.Equal(format, inspection.Format.ToQemuName());
-        Assert.Equal(info.GetProperty("virtual-size").GetInt64(), inspection.VirtualSize);
-        Assert.Equal(
-            info.TryGetProperty("backing-filename", out var backing) ? backing.GetString() : null,
-            inspection.BackingFile);
-        Assert.Equal(
-            info.TryGetProperty("encrypted", out var encrypted) && encrypted.GetBoolean(), inspection.IsEncrypted);
-        if (info.TryGetProperty("cluster-size", out var clusterSize))
-        {
-            Assert.Equal(clusterSize.GetInt64(), inspection.ClusterSize);
-        }
-
         string[] refusal = format switch { "qcow" => ["unknown_features"], "qed" => ["banned"], _ => [] };
         Assert.Equal(refusal, inspection.Failures.Select(check => check.Name));
         if (inspection.FileSize < 2 << 20)

@@ -17,6 +17,9 @@ public sealed class PesterTests
         if ($result.Result -ne 'Passed' -or $result.TotalCount -eq 0) { exit 1 }
         """;
 
+    private static readonly Lazy<bool> s_hasPester = new(() => ConsoleFront.RunWith(
+        "pwsh", "-NoProfile", "-NonInteractive", "-Command", "Import-Module Pester -MinimumVersion 5.0").Code == 0);
+
     public static TheoryData<string> Files => [.. PesterFiles.All];
 
     [SkippableTheory]
@@ -25,9 +28,7 @@ public sealed class PesterTests
     {
         Tool.Require("pwsh", "PowerShell 7.6");
         using var script = new TemporaryFile(System.Text.Encoding.UTF8.GetBytes(Script), ".ps1");
-        var (available, _, _) = ConsoleFront.RunWith(
-            "pwsh", "-NoProfile", "-NonInteractive", "-Command", "Import-Module Pester -MinimumVersion 5.0");
-        Skip.If(available != 0, "pwsh has no Pester 5");
+        Skip.IfNot(s_hasPester.Value, "pwsh has no Pester 5");
         var (code, output, error) = ConsoleFront.RunWith(
             "pwsh", "-NoProfile", "-NonInteractive", "-File", script.Path,
             Path.Combine(Repository.Root, "tests", "Module", file));

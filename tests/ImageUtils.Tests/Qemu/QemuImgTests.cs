@@ -1,7 +1,9 @@
 using System.Reflection;
 using ImageUtils.Builders;
 using ImageUtils.Errors;
+using ImageUtils.Formats.Luks;
 using ImageUtils.Formats.Qcow2;
+using ImageUtils.Formats.Vmdk;
 using ImageUtils.Inspection;
 using ImageUtils.Qemu;
 using ImageUtils.Safety;
@@ -32,6 +34,26 @@ public sealed class QemuImgTests : IDisposable
     }
 
     [SkippableTheory]
+    [InlineData("qcow2", "compat=0.10", typeof(Qcow2Details))]
+    [InlineData("qcow2", "compat=1.1", typeof(Qcow2Details))]
+    [InlineData("vmdk", "subformat=streamOptimized", typeof(VmdkDetails))]
+    [InlineData("vdi", "static=on", null)]
+    public async Task Details_have_the_formats_own_type(string driver, string options, Type? type)
+    {
+        var image = await VettedImage.VetAsync(Create(driver, "image", "-o", options));
+        Assert.Equal(type, (await Real().InfoAsync(image)).FormatSpecific?.GetType());
+    }
+
+    [SkippableFact]
+    public async Task Details_of_a_luks_volume_have_their_own_type()
+    {
+        File.WriteAllBytes(_directory["volume"], LuksVolumeOfQemu.Get(""));
+        var info = await Real().InfoAsync(await VettedImage.VetAsync(_directory["volume"]));
+        var details = Assert.IsType<LuksDetails>(info.FormatSpecific);
+        Assert.Equal((1, "aes-256", 64L), (details.Version, details.CipherAlgorithm, details.MasterKeyBytes));
+    }
+
+    [SkippableTheory]
     [InlineData("qcow")]
     [InlineData("qcow2", "extended_l2=on")]
     [InlineData("qed")]
@@ -56,12 +78,7 @@ public sealed class QemuImgTests : IDisposable
         Assert.Empty(text.Notes);
         Assert.Equal(
             (driver, info.VirtualSize, info.ClusterSize), (text.FormatName, text.VirtualSize, text.ClusterSize));
-        if (info.FormatSpecific is QemuFormatDetails details)
-        {
-            Assert.Equal(
-                QemuFormatSpecific.ToText(details.Data),
-                QemuFormatSpecific.ToText(Assert.IsType<QemuFormatDetails>(text.FormatSpecific).Data));
-        }
+        Assert.Equal(Inspected.ToJson(info.FormatSpecific), Inspected.ToJson(text.FormatSpecific));
     }
 
     [SkippableTheory]

@@ -1,5 +1,7 @@
 using ImageUtils.Errors;
+using ImageUtils.Formats.Luks;
 using ImageUtils.Formats.Qcow2;
+using ImageUtils.Formats.Vmdk;
 using ImageUtils.Qemu;
 
 namespace ImageUtils.Tests.Qemu;
@@ -86,6 +88,51 @@ public sealed class QemuInfoJsonParserTests
     }
 
     [Fact]
+    public void Vmdk_details_are_those_of_the_format()
+    {
+        var info = Assert.Single(QemuInfoJsonParser.Parse("""
+            {"filename": "a", "format": "vmdk", "virtual-size": 1, "format-specific": {"type": "vmdk", "data":
+             {"cid": 4294967295, "parent-cid": 7, "create-type": "streamOptimized", "newer": 1, "extents":
+              [{"filename": "/a.vmdk", "format": "", "compressed": true, "virtual-size": 5, "cluster-size": 65536}]}}}
+            """));
+        var details = Assert.IsType<VmdkDetails>(info.FormatSpecific);
+        Assert.Equal(
+            ("streamOptimized", uint.MaxValue, 7u),
+            (details.CreateType, details.ContentId!.Value, details.ParentContentId!.Value));
+        Assert.Equal([new VmdkExtent(null, null, "/a.vmdk", 5, null, 65536, true)], details.Extents);
+        Assert.Null(details.IsEmbedded);
+        Assert.Equal(["format-specific newer: 1"], info.Notes);
+    }
+
+    [Theory]
+    [InlineData("", 64, "xts")]
+    [InlineData("\"detached-header\": false,", 32, "cbc", "format-specific detached-header: false")]
+    public void Luks_details_are_those_of_the_format(string more, long keyBytes, string mode, params string[] notes)
+    {
+        var info = Assert.Single(QemuInfoJsonParser.Parse(Luks($"{more}\"cipher-alg\": \"aes-256\"", mode)));
+        var details = Assert.IsType<LuksDetails>(info.FormatSpecific);
+        Assert.Equal(
+            (1, "aes-256", mode, keyBytes, 7L, 4096L),
+            (details.Version, details.CipherAlgorithm, details.CipherMode, details.MasterKeyBytes,
+                details.MasterKeyIterations, details.PayloadOffset));
+        Assert.Equal(
+            [new(0, true, 1, 4000, "pbkdf2", 9), new LuksSlotDetails(1, false, 2, null, "pbkdf2", null)],
+            details.Slots);
+        Assert.Equal(notes, info.Notes);
+    }
+
+    [Theory]
+    [InlineData("\"x\": 1")]
+    [InlineData("\"cipher-alg\": \"aes\"")]
+    [InlineData("\"cipher-alg\": \"aes-255\"")]
+    public void Luks_details_of_an_unknown_shape_are_kept_whole(string cipher)
+    {
+        var info = Assert.Single(QemuInfoJsonParser.Parse(Luks(cipher, "xts")));
+        Assert.Equal("u", Assert.IsType<QemuFormatDetails>(info.FormatSpecific).Data["uuid"]);
+        Assert.Empty(info.Notes);
+    }
+
+    [Fact]
     public void Qcow2_details_of_an_unknown_shape_are_kept_whole()
     {
         var info = Assert.Single(QemuInfoJsonParser.Parse("""
@@ -149,4 +196,12 @@ public sealed class QemuInfoJsonParserTests
         Assert.Throws<QemuOutputException>(() => QemuInfoTextParser.Parse(tooLong));
         Assert.Throws<QemuOutputException>(() => QemuInfoOutput.Parse(tooLong));
     }
+
+    private static string Luks(string cipher, string mode) => $$"""
+        {"filename": "a", "format": "luks", "format-specific": {"type": "luks", "data": { {{cipher}},
+         "cipher-mode": "{{mode}}", "ivgen-alg": "plain64", "hash-alg": "sha256", "uuid": "u", "payload-offset": 4096,
+         "master-key-iters": 7, "slots": [{"active": true, "key-offset": 1, "stripes": 4000, "iters": 9},
+          {"active": false, "key-offset": 2}]
+        } } }
+        """;
 }

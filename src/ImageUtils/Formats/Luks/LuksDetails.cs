@@ -65,8 +65,9 @@ public sealed record LuksDetails : FormatDetails
             Slots =
             [
                 .. header.KeySlots.Index().Select(item => new LuksSlotDetails(
-                    item.Index, item.Item.IsActive, item.Item.KeyOffset, item.Item.Stripes, "pbkdf2",
-                    item.Item.Iterations)),
+                    item.Index, item.Item.IsActive, item.Item.KeyOffset,
+                    item.Item.IsActive ? item.Item.Stripes : null, "pbkdf2",
+                    item.Item.IsActive ? item.Item.Iterations : null)),
             ],
         };
     }
@@ -80,8 +81,8 @@ public sealed record LuksDetails : FormatDetails
 /// <param name="Index">Its number, from 0.</param>
 /// <param name="IsActive">Whether it is in use.</param>
 /// <param name="KeyOffset">Where its key material lies, in bytes.</param>
-/// <param name="Stripes">Into how many pieces the key is split.</param>
+/// <param name="Stripes">Into how many pieces the key is split; null where the slot is not in use.</param>
 /// <param name="Kdf"><c>pbkdf2</c>, <c>argon2i</c> or <c>argon2id</c>.</param>
-/// <param name="Iterations">PBKDF2's iterations or Argon2's passes.</param>
+/// <param name="Iterations">PBKDF2's iterations or Argon2's passes; null where the slot is not in use.</param>
 public sealed record LuksSlotDetails(
-    int Index, bool IsActive, long KeyOffset, long Stripes, string Kdf, long Iterations);
+    int Index, bool IsActive, long KeyOffset, long? Stripes, string Kdf, long? Iterations);

@@ -17,8 +17,10 @@ public sealed record VmdkDetails : FormatDetails
     /// <summary>The extents in the guest's order.</summary>
     public IReadOnlyList<VmdkExtent> Extents { get; init; } = [];
 
-    /// <summary>Whether the descriptor is inside the file that holds the data.</summary>
-    public bool IsEmbedded { get; init; }
+    /// <summary>
+    /// Whether the descriptor is inside the file that holds the data; null where qemu-img answered, which does not say.
+    /// </summary>
+    public bool? IsEmbedded { get; init; }
 
     /// <summary>The virtual hardware's version (<c>ddb.virtualHWVersion</c>).</summary>
     public string? HardwareVersion { get; init; }
@@ -31,16 +33,22 @@ public sealed record VmdkDetails : FormatDetails
 }
 
 /// <summary>One extent of a VMDK.</summary>
-/// <param name="Access">RW, RDONLY or NOACCESS, as written.</param>
-/// <param name="Format">SPARSE, FLAT, ZERO, VMFS…, as written.</param>
-/// <param name="FileName">The file that holds it, as written; null for ZERO.</param>
+/// <param name="Access">RW, RDONLY or NOACCESS, as written; null where qemu-img answered, which does not say.</param>
+/// <param name="Format">
+/// SPARSE, FLAT, ZERO, VMFS…, as written; null where qemu-img answered and the extent is the image itself.
+/// </param>
+/// <param name="FileName">
+/// The file that holds it, as written; null for ZERO. Where qemu-img answered, as reached from the image's directory.
+/// </param>
 /// <param name="VirtualSize">Its size in bytes; null where the number of sectors is beyond any disk.</param>
-/// <param name="Offset">Where it starts in its file, in bytes; null where that is not written.</param>
-/// <param name="ClusterSize">Its grain in bytes, where the extent is the image itself.</param>
+/// <param name="Offset">Where it starts in its file, in bytes; null where that is not written or not said.</param>
+/// <param name="ClusterSize">
+/// Its grain in bytes, where the extent is the image itself. qemu-img opens the other files, and tells theirs as well.
+/// </param>
 /// <param name="IsCompressed">Whether its grains are compressed, where the extent is the image itself.</param>
 public sealed record VmdkExtent(
-    string Access,
-    string Format,
+    string? Access,
+    string? Format,
     string? FileName,
     long? VirtualSize,
     long? Offset,
