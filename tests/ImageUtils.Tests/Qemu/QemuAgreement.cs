@@ -38,8 +38,8 @@ internal static class QemuAgreement
                     ],
                 },
             }),
-        ("Of a VMDK's descriptor qemu-img shows no more than identifiers, type and extents, each as it was opened: with "
-            + "the file's whole path, and without a kind where it is the image itself.",
+        ("Of a VMDK's descriptor qemu-img shows no more than identifiers, type and extents, each as it was opened: "
+            + "with the file's whole path, and without a kind where it is the image itself.",
             info => info.FormatSpecific is VmdkDetails,
             info => info with { FormatSpecific = ToShared((VmdkDetails)info.FormatSpecific!, info.FileName) }),
         ("Details of the other formats are ours alone.",

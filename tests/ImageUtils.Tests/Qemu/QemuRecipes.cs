@@ -7,8 +7,8 @@ namespace ImageUtils.Tests.Qemu;
 /// </summary>
 /// <remarks>
 /// A recipe is a list of commands with semicolons between, of qemu-img but for these: <c>write</c> and <c>crash</c> are
-/// of qemu-io, the latter killed after it; <c>volume</c> takes a LUKS volume from the store, and <c>add-key</c> adds one
-/// to it. IMAGE is the image, RAW a raw one with data, BASE an empty qcow2 beside it.
+/// of qemu-io, the latter killed after it; <c>volume</c> takes a LUKS volume from the store, <c>add-key</c> gives it
+/// a second key. IMAGE is the image, RAW a raw one with data, BASE an empty qcow2 beside it.
 /// </remarks>
 internal static class QemuRecipes
 {
