@@ -1,5 +1,5 @@
 # Times the pipeline in this one process. Prints: import in ms, then seconds for the first and each further pass.
-param([string] $Module, [string] $Directory, [int] $Passes = 6)
+param([string] $Module, [string] $Directory, [int] $Passes = 12)
 $watch = [Diagnostics.Stopwatch]::StartNew()
 Import-Module $Module
 $watch.Elapsed.TotalMilliseconds

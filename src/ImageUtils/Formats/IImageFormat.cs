@@ -20,6 +20,12 @@ public interface IImageFormat
     IReadOnlyList<SafetyCheck> Checks { get; }
 
     /// <summary>
+    /// What the first byte of such content can be; empty where it can be any. Where the first byte is at hand, the
+    /// probes of formats that it rules out are spared.
+    /// </summary>
+    ReadOnlySpan<byte> FirstBytes => [];
+
+    /// <summary>
     /// Whether the content is of this format, or would be taken for it by qemu, however malformed. Answers as early
     /// as it can.
     /// </summary>

@@ -29,6 +29,9 @@ internal sealed class HeadCache : IByteSource, IDisposable
         _isWhole = isWhole;
     }
 
+    /// <summary>The first byte; null where there is none.</summary>
+    internal byte? First => _head.Length > 0 ? _head.Span[0] : null;
+
     /// <summary>Reads and keeps the first <paramref name="length"/> bytes.</summary>
     internal static async ValueTask<HeadCache> CreateAsync(
         IByteSource inner, int length, CancellationToken cancellationToken)

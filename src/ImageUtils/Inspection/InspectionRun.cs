@@ -83,14 +83,30 @@ internal sealed class InspectionRun
 
     internal async ValueTask<ImageInspection> RunAsync(CancellationToken cancellationToken)
     {
-        var tasks = new Task[_runs.Length];
+        var first = (_source as HeadCache)?.First;
+        List<Task>? waiting = null;
         for (var index = 0; index < _runs.Length; index++)
         {
-            _runs[index] = new FormatRun(FormatRegistry.All[index]);
-            tasks[index] = ProbeAndInspectAsync(_runs[index], cancellationToken).AsTask();
+            var run = new FormatRun(FormatRegistry.All[index]);
+            _runs[index] = run;
+            if (first is { } value && run.Format.FirstBytes is { Length: > 0 } possible && !possible.Contains(value))
+            {
+                run.Matched = false;
+                _undecided--;
+                continue;
+            }
+
+            var work = ProbeAndInspectAsync(run, cancellationToken).AsTask();
+            if (!work.IsCompletedSuccessfully)
+            {
+                (waiting ??= []).Add(work);
+            }
         }
 
-        await Task.WhenAll(tasks).ConfigureAwait(false);
+        if (waiting is not null)
+        {
+            await Task.WhenAll(waiting).ConfigureAwait(false);
+        }
 
         var matched = Array.FindAll(_runs, run => run.Matched == true);
         FormatRun main;

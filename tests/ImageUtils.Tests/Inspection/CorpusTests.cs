@@ -1,5 +1,7 @@
 using ImageUtils.Builders;
+using ImageUtils.Formats;
 using ImageUtils.Inspection;
+using ImageUtils.IO;
 using ImageUtils.Safety;
 using ImageUtils.Tests.Support;
 
@@ -67,6 +69,23 @@ public sealed class CorpusTests
             Assert.True(
                 !inspection.IsSafe || image.FailedChecks.All(options.Policy.NonFatalChecks.Contains),
                 image.Name);
+        }
+    }
+
+    [Fact]
+    public async Task A_first_byte_rules_out_only_formats_whose_probes_say_so_too()
+    {
+        foreach (var image in Corpus.All)
+        {
+            var bytes = image.Bytes();
+            var source = new ForwardOnlySource();
+            source.Push(bytes);
+            source.Complete();
+            foreach (var format in FormatRegistry.All.Where(format =>
+                format.FirstBytes.Length > 0 && (bytes.Length == 0 || !format.FirstBytes.Contains(bytes[0]))))
+            {
+                Assert.False(await format.ProbeAsync(new ForwardReader(source), default), $"{image.Name}, {format.Format}");
+            }
         }
     }
 }

@@ -9,6 +9,8 @@ internal sealed class BochsFormat : IImageFormat
 {
     public ImageFormat Format => ImageFormat.Bochs;
 
+    public ReadOnlySpan<byte> FirstBytes => "B"u8;
+
     public IReadOnlyList<SafetyCheck> Checks { get; } =
     [
         new(CheckNames.Banned, "Bochs images always fail: nothing but qemu reads them outside of Bochs."),

@@ -9,6 +9,8 @@ internal sealed class CloopFormat : IImageFormat
 {
     public ImageFormat Format => ImageFormat.Cloop;
 
+    public ReadOnlySpan<byte> FirstBytes => "#"u8;
+
     public IReadOnlyList<SafetyCheck> Checks { get; } =
     [
         new(CheckNames.Banned, "Compressed loop images always fail: no cloud uses them."),

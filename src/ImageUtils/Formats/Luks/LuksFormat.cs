@@ -17,6 +17,8 @@ internal sealed class LuksFormat : IImageFormat
 
     public ImageFormat Format => ImageFormat.Luks;
 
+    public ReadOnlySpan<byte> FirstBytes => "L"u8;
+
     public IReadOnlyList<SafetyCheck> Checks => LuksSafetyChecks.Declared;
 
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)

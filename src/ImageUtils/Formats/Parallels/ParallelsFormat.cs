@@ -13,6 +13,8 @@ internal sealed class ParallelsFormat : IImageFormat
 
     public ImageFormat Format => ImageFormat.Ploop;
 
+    public ReadOnlySpan<byte> FirstBytes => "W"u8;
+
     public IReadOnlyList<SafetyCheck> Checks => ParallelsSafetyChecks.Declared;
 
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)

@@ -15,6 +15,8 @@ internal sealed class QcowFormat : IImageFormat
 
     public ImageFormat Format => ImageFormat.Qcow;
 
+    public ReadOnlySpan<byte> FirstBytes => "Q"u8;
+
     public IReadOnlyList<SafetyCheck> Checks => QcowSafetyChecks.Declared;
 
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)

@@ -21,6 +21,8 @@ internal sealed class Qcow2Format : IImageFormat
 
     public ImageFormat Format => ImageFormat.Qcow2;
 
+    public ReadOnlySpan<byte> FirstBytes => "Q"u8;
+
     public IReadOnlyList<SafetyCheck> Checks => Qcow2SafetyChecks.Declared;
 
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)

@@ -13,6 +13,8 @@ internal sealed class QedFormat : IImageFormat
 
     public ImageFormat Format => ImageFormat.Qed;
 
+    public ReadOnlySpan<byte> FirstBytes => "Q"u8;
+
     public IReadOnlyList<SafetyCheck> Checks => QedSafetyChecks.Declared;
 
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)

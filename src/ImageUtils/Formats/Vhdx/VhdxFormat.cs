@@ -14,6 +14,8 @@ internal sealed class VhdxFormat : IImageFormat
 
     public ImageFormat Format => ImageFormat.Vhdx;
 
+    public ReadOnlySpan<byte> FirstBytes => "v"u8;
+
     public IReadOnlyList<SafetyCheck> Checks => VhdxSafetyChecks.Declared;
 
     public async ValueTask<bool> ProbeAsync(ForwardReader reader, CancellationToken cancellationToken)

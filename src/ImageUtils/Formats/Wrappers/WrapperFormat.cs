@@ -14,6 +14,8 @@ internal sealed class WrapperFormat(WrapperSignature signature) : IImageFormat
 
     public ImageFormat Format => signature.Format;
 
+    public ReadOnlySpan<byte> FirstBytes => signature.FirstBytes;
+
     public IReadOnlyList<SafetyCheck> Checks { get; } =
     [
         new(

@@ -24,6 +24,16 @@ internal sealed record WrapperSignature(
     /// <summary>How many bytes from the start are looked at.</summary>
     internal const int Length = 512;
 
+    /// <summary>What the first byte can be; empty: any.</summary>
+    internal ReadOnlySpan<byte> FirstBytes => Format switch
+    {
+        ImageFormat.Gzip => [0x1F],
+        ImageFormat.Xz => [0xFD],
+        ImageFormat.Bzip2 => "B"u8,
+        ImageFormat.Zip => "P"u8,
+        _ => [],
+    };
+
     internal static WrapperSignature Gzip { get; } = new(
         ImageFormat.Gzip, bytes => bytes.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B, 8]), FindGzipName);
 
