@@ -72,7 +72,7 @@ public sealed class ForwardOnlySource : IByteSource
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var end = offset + buffer.Length;
-        if (offset < _position && end > Math.Min(_head.Length, _position) && end > _head.Length)
+        if (offset < _position && end > _head.Length)
         {
             throw new BackwardReadException(offset, _position);
         }
