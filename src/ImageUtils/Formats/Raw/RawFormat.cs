@@ -1,11 +1,13 @@
+using ImageUtils.Conversion;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Raw;
 
 /// <summary>A disk without a container: what is left when nothing else matches.</summary>
-internal sealed class RawFormat : IImageFormat
+internal sealed class RawFormat : IReadableFormat, IWritableFormat
 {
     public ImageFormat Format => ImageFormat.Raw;
 
@@ -22,4 +24,10 @@ internal sealed class RawFormat : IImageFormat
         context.Pass(CheckNames.Null);
         context.Image.VirtualSize = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    public async ValueTask<ImageMap> OpenAsync(
+        IByteSource source, ReaderContext context, CancellationToken cancellationToken) =>
+        new LinearMap(source, 0, await source.GetLengthAsync(cancellationToken).ConfigureAwait(false));
+
+    public ImageWriter CreateWriter(WriterOptions options) => new RawWriter(options);
 }
