@@ -40,6 +40,11 @@ internal readonly record struct VhdSize(long Bytes, ushort Cylinders, byte Heads
     private static VhdSize Round(long size)
     {
         var sectors = size / VhdFooter.SectorSize;
+        if (sectors == 0)
+        {
+            return default;
+        }
+
         for (var more = 0; ; more++)
         {
             var (cylinders, heads, perTrack) = GeometryBelow(sectors + more);
