@@ -17,6 +17,9 @@ public enum QemuRequestProblem
     /// <summary>The image depends on another that was not inspected, or that qemu does not follow.</summary>
     BackingFile,
 
+    /// <summary>The image would become smaller, and nobody allowed that.</summary>
+    Shrink,
+
     /// <summary>The command that is put before external programs is not there.</summary>
     ElevationCommand,
 }
@@ -36,6 +39,7 @@ public sealed class QemuRequestException(QemuRequestProblem problem, string mess
         QemuRequestProblem.Destination => "DestinationUnusable",
         QemuRequestProblem.Snapshot => "SnapshotNotFound",
         QemuRequestProblem.BackingFile => "BackingFileNotInspected",
+        QemuRequestProblem.Shrink => "ShrinkNotAllowed",
         _ => "ElevationCommandNotFound",
     };
 }
@@ -86,7 +90,7 @@ public sealed class PassphraseException(PassphraseProblem problem, string path, 
     public override string ErrorId => $"Passphrase{problem}";
 }
 
-/// <summary>A cipher specification such as <c>aes-xts-plain64</c> has another shape, or names what qemu has not.</summary>
+/// <summary>A cipher such as <c>aes-xts-plain64</c> has another shape, or is not one of qemu's.</summary>
 /// <param name="message">What was found, and what is possible.</param>
 public sealed class CipherSpecException(string message) : ImageUtilsException(message)
 {

@@ -69,8 +69,8 @@ public sealed record CipherSpec
         if (ivGenerator.Contains(':', StringComparison.Ordinal))
         {
             throw new CipherSpecException(
-                $"{shown} has an option of its IV generator ('{Printable.Text(ivGenerator)}'), which neither Cinder nor "
-                + "qemu takes here. Leave it out: essiv is with sha256.");
+                $"{shown} has an option of its IV generator ('{Printable.Text(ivGenerator)}'), which neither Cinder "
+                + "nor qemu takes here. Leave it out: essiv is with sha256.");
         }
 
         if (!s_keySizesBits.TryGetValue(cipher, out var sizesBits))

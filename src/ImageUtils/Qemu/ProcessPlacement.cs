@@ -11,7 +11,7 @@ namespace ImageUtils.Qemu;
 /// <param name="CgroupPath">The absolute path of a control group (cgroup v2), or null.</param>
 internal sealed record ProcessPlacement(IReadOnlyList<string> ElevationCommand, string? CgroupPath)
 {
-    /// <summary>The exit code that says that the control group could not be joined; neither qemu-img's nor a shell's.</summary>
+    /// <summary>Says that the control group could not be joined; no exit code of qemu-img or a shell.</summary>
     internal const int JoinFailed = 121;
 
     // The shell puts itself under the group, and becomes the program: nothing of that runs elsewhere, not for a

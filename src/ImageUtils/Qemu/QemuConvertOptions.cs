@@ -59,7 +59,7 @@ public sealed record QemuConvertOptions : QemuRunOptions
                 nameof(value), $"The number of coroutines must be 1 to {MaximumCoroutines}.");
     }
 
-    /// <summary>Whether data may be written in another order than it is read (<c>-W</c>); faster, may fragment.</summary>
+    /// <summary>Whether data may be written in another order than it is read (<c>-W</c>).</summary>
     public bool OutOfOrder { get; init; }
 
     /// <summary>Whether zeros of the source are written as well, so that all is allocated (<c>-S 0</c>).</summary>

@@ -5,7 +5,7 @@ using ImageUtils.IO;
 
 namespace ImageUtils.Qemu;
 
-/// <summary>How images that the inspector has passed are named to qemu-img, with their driver and what opens them.</summary>
+/// <summary>How inspected images are named to qemu-img, with their driver and what opens them.</summary>
 /// <remarks>
 /// Each is either <c>-f DRIVER /path</c>, where the path is absolute and so neither an option nor a protocol, or, where
 /// a passphrase is needed, a list of options in which the file is opened by the plain file driver.

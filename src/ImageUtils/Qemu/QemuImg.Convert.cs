@@ -13,6 +13,8 @@ public sealed partial class QemuImg
     private const string VainMeasurement = "Unable to get accurate CPU usage";
     private const int MostMeasurements = 6;
 
+    private const int MostListedSnapshots = 20;
+
     private const string WrongPassphrase = "Invalid password, cannot unlock any keyslot";
 
     /// <summary>Converts an image that the native inspector has passed, and flushes what was written.</summary>
@@ -47,7 +49,8 @@ public sealed partial class QemuImg
         ThrowIfUnusableDestination(source, options);
         using var secrets = new SecretFiles();
         var arguments = GetConvertArguments(source, options, progress is not null, secrets);
-        var what = $"'qemu-img convert' of '{Printable.Text(source.Path)}' to '{Printable.Text(options.DestinationPath)}'";
+        var what = $"'qemu-img convert' of '{Printable.Text(source.Path)}' to "
+            + $"'{Printable.Text(options.DestinationPath)}'";
         var outcome = await RunMeasuringAsync(arguments, options, progress, cancellationToken).ConfigureAwait(false);
         ThrowIfFailed(outcome, what, options, source, options.DestinationPath);
     }
@@ -111,8 +114,8 @@ public sealed partial class QemuImg
 
         if (FindSnapshot(source, options) is { } snapshot)
         {
-            arguments.AddRange(
-                ["-l", new QemuOptionList().Add("snapshot.id", snapshot.Id).Add("snapshot.name", snapshot.Name).ToString()]);
+            var one = new QemuOptionList().Add("snapshot.id", snapshot.Id).Add("snapshot.name", snapshot.Name);
+            arguments.AddRange(["-l", one.ToString()]);
         }
 
         return (arguments, name);
@@ -139,15 +142,22 @@ public sealed partial class QemuImg
         }
 
         var snapshots = source.Inspection.Snapshots;
-        return snapshots.FirstOrDefault(one => (name is null || one.Name == name) && (id is null || one.Id == id))
-            ?? throw new QemuRequestException(
-                QemuRequestProblem.Snapshot,
-                $"'{Printable.Text(source.Path)}' has no snapshot with the "
-                + $"{(name is null ? "" : $"name '{Printable.Text(name)}'")}{(name is null || id is null ? "" : " and the ")}"
-                + $"{(id is null ? "" : $"id '{Printable.Text(id)}'")}. It has: "
-                + (snapshots.Count == 0
-                    ? "none."
-                    : $"{string.Join(", ", snapshots.Take(20).Select(one => $"{Printable.Text(one.Id)} '{Printable.Text(one.Name)}'"))}."));
+        if (snapshots.FirstOrDefault(one => (name ?? one.Name) == one.Name && (id ?? one.Id) == one.Id) is { } found)
+        {
+            return found;
+        }
+
+        string?[] wanted =
+        [
+            name is null ? null : $"the name '{Printable.Text(name)}'",
+            id is null ? null : $"the id '{Printable.Text(id)}'",
+        ];
+        var present = snapshots.Take(MostListedSnapshots)
+            .Select(one => $"{Printable.Text(one.Id)} '{Printable.Text(one.Name)}'").DefaultIfEmpty("none");
+        throw new QemuRequestException(
+            QemuRequestProblem.Snapshot,
+            $"'{Printable.Text(source.Path)}' has no snapshot with {string.Join(" and ", wanted.OfType<string>())}. "
+            + $"It has: {string.Join(", ", present)}.");
     }
 
     private static void ThrowIfUnusableDestination(VettedImage source, QemuConvertOptions options)
@@ -192,7 +202,7 @@ public sealed partial class QemuImg
         if (!OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal)
             && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && !File.Exists(full))
         {
-            throw ToUnusable(path, "is a device that does not exist, and no file is made in its place. Is it attached?");
+            throw ToUnusable(path, "is a device that is not there, and no file is made in its place. Is it attached?");
         }
     }
 
