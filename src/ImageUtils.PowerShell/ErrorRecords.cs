@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Security;
+using ImageUtils.Configuration;
 using ImageUtils.Errors;
 
 namespace ImageUtils.PowerShell;
@@ -26,6 +27,23 @@ internal static class ErrorRecords
             $"No file matches the pattern '{path}', but there is a file of exactly that name. Use -LiteralPath."),
         "PathHasWildcards", ErrorCategory.ObjectNotFound, path);
 
+    internal static ErrorRecord NoSuchSetting(string name) => new(
+        new ItemNotFoundException(
+            $"There is no setting '{name}'. Use one of: {string.Join(", ", ImageUtilsConfiguration.Names)}."),
+        "SettingNotFound", ErrorCategory.ObjectNotFound, name);
+
+    internal static ErrorRecord NothingToSet() => new(
+        new PSArgumentException("Nothing is to be changed. Name a setting with its value, or use -Remove."),
+        "NothingToSet", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord SetAndRemoved(string name) => new(
+        new PSArgumentException($"{name} cannot be set and removed at once. Do one of them."),
+        "SetAndRemoved", ErrorCategory.InvalidArgument, name);
+
+    internal static ErrorRecord NoPlaceToTest() => new(
+        new PSArgumentException("There is no place to test. Name a -Destination, a -TemporaryDirectory or a -VolumeSize."),
+        "NoPlaceToTest", ErrorCategory.InvalidArgument, null);
+
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
     {
         ImageFileException file => file.Problem switch
@@ -37,7 +55,17 @@ internal static class ErrorRecords
             ImageFileProblem.CannotOpen => ErrorCategory.OpenError,
             _ => ErrorCategory.ReadError,
         },
-        ImageFormatException or ImageFormatMismatchException or QemuOutputException => ErrorCategory.InvalidData,
+        ConfigurationException configuration => configuration.Problem switch
+        {
+            ConfigurationProblem.Malformed => ErrorCategory.ParserError,
+            ConfigurationProblem.InvalidValue => ErrorCategory.InvalidArgument,
+            ConfigurationProblem.Unsafe => ErrorCategory.SecurityError,
+            ConfigurationProblem.CannotRead => ErrorCategory.ReadError,
+            _ => ErrorCategory.WriteError,
+        },
+        InsufficientSpaceException => ErrorCategory.ResourceUnavailable,
+        ImageTooLargeForVolumeException => ErrorCategory.LimitsExceeded,
+        ImageFormatException or ImageFormatMismatchException or QemuOutputException or VirtualSizeUnknownException => ErrorCategory.InvalidData,
         ImageUnsafeException => ErrorCategory.SecurityError,
         QemuImgNotFoundException or ZstdMissingException => ErrorCategory.NotInstalled,
         QemuDriverMissingException => ErrorCategory.NotImplemented,

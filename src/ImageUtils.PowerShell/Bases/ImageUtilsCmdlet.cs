@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using ImageUtils.Configuration;
+using ImageUtils.Errors;
 
 namespace ImageUtils.PowerShell.Bases;
 
@@ -6,9 +8,30 @@ namespace ImageUtils.PowerShell.Bases;
 public abstract class ImageUtilsCmdlet : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
+    private ImageUtilsConfiguration? _configuration;
 
     /// <summary>Cancelled when the pipeline stops.</summary>
     protected CancellationToken StopToken => _stopping.Token;
+
+    /// <summary>
+    /// What holds where no parameter says otherwise, read once per call. Where it cannot be read or trusted, the cmdlet
+    /// ends with the reason: it is to be used on the pipeline's thread, at the latest when processing begins.
+    /// </summary>
+    protected ImageUtilsConfiguration Configuration
+    {
+        get
+        {
+            try
+            {
+                return _configuration ??= ImageUtilsConfiguration.Load();
+            }
+            catch (ConfigurationException exception)
+            {
+                ThrowTerminatingError(ErrorRecords.From(exception, exception.Origin));
+                throw;
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()
