@@ -31,7 +31,7 @@ internal sealed class NativeConversion
         _map = request.VirtualSize is { } size && size != source.Map.VirtualSize
             ? new ResizedMap(source.Map, size)
             : source.Map;
-        _options = request.Target with { VirtualSize = _map.VirtualSize };
+        _options = BestEffort(request.Target, request.DestinationFormat) with { VirtualSize = _map.VirtualSize };
     }
 
     internal async Task<ImageConversionResult> RunAsync(long started, CancellationToken cancellationToken)
@@ -130,6 +130,13 @@ internal sealed class NativeConversion
         await Task.Run(() => sink.FlushAsync(CancellationToken.None).AsTask(), CancellationToken.None)
             .WaitAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    // Compression is asked for of many images at once; those that cannot be compressed are written as they are.
+    private static WriterOptions BestEffort(WriterOptions target, ImageFormat format) => target with
+    {
+        Compress = target.Compress && format == ImageFormat.Qcow2,
+        Subformat = target.Compress && format == ImageFormat.Vmdk ? target.Subformat ?? "streamOptimized" : target.Subformat,
+    };
 
     private ImageWriter MakeWriter()
     {
