@@ -39,7 +39,7 @@ internal static class ErrorRecords
         },
         ImageFormatException or ImageFormatMismatchException or QemuOutputException => ErrorCategory.InvalidData,
         ImageUnsafeException => ErrorCategory.SecurityError,
-        QemuImgNotFoundException => ErrorCategory.NotInstalled,
+        QemuImgNotFoundException or ZstdMissingException => ErrorCategory.NotInstalled,
         QemuDriverMissingException => ErrorCategory.NotImplemented,
         QemuImgTimedOutException => ErrorCategory.OperationTimeout,
         QemuImgLimitExceededException => ErrorCategory.LimitsExceeded,
