@@ -166,9 +166,12 @@ internal sealed record ConfigurationFile(
         string? beside = null;
         try
         {
+            CreateDirectory(Path.GetDirectoryName(path)!, isMachine ? MachineDirectoryMode : UserDirectoryMode);
+
             // A link stays a link: what it leads to is replaced.
-            var target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-            CreateDirectory(Path.GetDirectoryName(target)!, isMachine ? MachineDirectoryMode : UserDirectoryMode);
+            var target = new FileInfo(path).LinkTarget is null
+                ? path
+                : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
             beside = $"{target}.{Guid.NewGuid():N}.new";
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows())
