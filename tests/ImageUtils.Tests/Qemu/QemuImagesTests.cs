@@ -14,8 +14,6 @@ public sealed class QemuImagesTests : IDisposable
     [SkippableTheory]
     [InlineData(ImageFormat.Raw)]
     [InlineData(ImageFormat.Qcow2)]
-    [InlineData(ImageFormat.Vhdx)]
-    [InlineData(ImageFormat.Vdi)]
     public async Task An_image_is_made_grown_and_shrunk_only_where_that_is_allowed(ImageFormat format)
     {
         var qemu = Real();
@@ -29,11 +27,8 @@ public sealed class QemuImagesTests : IDisposable
         Assert.Equal(8 << 20, image.Inspection.VirtualSize);
         var error = await Assert.ThrowsAsync<QemuRequestException>(() => qemu.ResizeAsync(image, 5 << 20));
         Assert.Equal("ShrinkNotAllowed", error.ErrorId);
-        if (format is ImageFormat.Raw or ImageFormat.Qcow2)
-        {
-            await qemu.ResizeAsync(image, 5 << 20, shrink: true);
-            Assert.Equal(5 << 20, (await VetAsync()).Inspection.VirtualSize);
-        }
+        await qemu.ResizeAsync(image, 5 << 20, shrink: true);
+        Assert.Equal(5 << 20, (await VetAsync()).Inspection.VirtualSize);
 
         async Task<VettedImage> VetAsync() =>
             await VettedImage.VetAsync(_directory["a,b"], knownRaw: format == ImageFormat.Raw);
