@@ -44,6 +44,26 @@ internal static class ErrorRecords
         new PSArgumentException("There is no place to test. Name a -Destination, a -TemporaryDirectory or a -VolumeSize."),
         "NoPlaceToTest", ErrorCategory.InvalidArgument, null);
 
+    internal static ErrorRecord NoDestination() => new(
+        new PSArgumentException("There is no destination. Name one with -Destination, or use -InPlace."),
+        "NoDestination", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord TwoDestinations() => new(
+        new PSArgumentException("-Destination and -InPlace cannot be used together. Leave one of them out."),
+        "TwoDestinations", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord NoDestinationFormat() => new(
+        new PSArgumentException(
+            "There is no destination format. Name one with -DestinationFormat, give the destination an extension that "
+            + "says it, or set DefaultFormat with Set-ImageUtilsConfiguration."),
+        "NoDestinationFormat", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord DestinationIsTaken(string source, string destination) => new(
+        new PSArgumentException(
+            $"'{source}' would replace '{destination}', which was just made of another source. Convert it on its own, or "
+            + "into another directory."),
+        "DestinationIsTaken", ErrorCategory.ResourceExists, source);
+
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
     {
         ImageFileException file => file.Problem switch
@@ -63,6 +83,24 @@ internal static class ErrorRecords
             ConfigurationProblem.CannotRead => ErrorCategory.ReadError,
             _ => ErrorCategory.WriteError,
         },
+        ImageWriteException write => write.Problem switch
+        {
+            ImageWriteProblem.NoSpace => ErrorCategory.ResourceUnavailable,
+            ImageWriteProblem.AccessDenied => ErrorCategory.PermissionDenied,
+            ImageWriteProblem.Exists => ErrorCategory.ResourceExists,
+            ImageWriteProblem.NotFound => ErrorCategory.ObjectNotFound,
+            ImageWriteProblem.InUse => ErrorCategory.ResourceBusy,
+            ImageWriteProblem.NotAFile => ErrorCategory.InvalidType,
+            ImageWriteProblem.TooLarge => ErrorCategory.LimitsExceeded,
+            _ => ErrorCategory.WriteError,
+        },
+        ImageOptionException => ErrorCategory.InvalidArgument,
+        UnsupportedImageException => ErrorCategory.NotImplemented,
+        ConversionDisabledException => ErrorCategory.PermissionDenied,
+        ConversionResultException => ErrorCategory.InvalidResult,
+        VerificationFailedException => ErrorCategory.InvalidResult,
+        SourceChangedException => ErrorCategory.ResourceBusy,
+        DecryptionNotAllowedException or PassphraseException => ErrorCategory.SecurityError,
         InsufficientSpaceException => ErrorCategory.ResourceUnavailable,
         ImageTooLargeForVolumeException => ErrorCategory.LimitsExceeded,
         ImageFormatException or ImageFormatMismatchException or QemuOutputException or VirtualSizeUnknownException => ErrorCategory.InvalidData,
