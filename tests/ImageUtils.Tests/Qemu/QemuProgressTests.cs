@@ -12,7 +12,8 @@ public sealed class QemuProgressTests
     public void Percents_are_read_however_they_are_cut(int pieceLength)
     {
         const string Output = "    (0.00/100%)\r    (12.50/100%)\r(1\r    (12.50/100%)\r(x/100%)(.../100%)(/100%)"
-            + "(200.00/100%)(11111111111111111111111111/100%)    (7.00/100%)\r    (100.00/100%)\r\n    (100.00/100%)\r\n";
+            + "(200.00/100%)(11111111111111111111111111/100%)    (7.00/100%)\r"
+            + "    (100.00/100%)\r\n    (100.00/100%)\r\n";
         var seen = new Recorder();
         var progress = new QemuProgress(seen);
         foreach (var piece in Encoding.ASCII.GetBytes(Output).Chunk(pieceLength))

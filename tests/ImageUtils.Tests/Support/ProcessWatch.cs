@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ImageUtils.Tests.Support;
 
-/// <summary>Reads the command lines and environments of all processes, again and again, until it is disposed of.</summary>
+/// <summary>Reads all processes' command lines and environments, again and again, until it is disposed of.</summary>
 internal sealed class ProcessWatch : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
