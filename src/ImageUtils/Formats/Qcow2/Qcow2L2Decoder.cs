@@ -108,7 +108,7 @@ internal sealed class Qcow2L2Decoder
             {
                 var first = Standard(place, cluster);
                 clusters += first.Kind == ExtentKind.Stored && !_isExternal ? CountFollowers(words[(at + 1)..], first) : 0;
-                AddStored(extents, first.Extend(clusters * _clusterSize), guestOffset, end);
+                AddStored(extents, first.Extend((clusters - 1) * _clusterSize), guestOffset, end);
             }
 
             at += (int)(clusters - 1) * step;

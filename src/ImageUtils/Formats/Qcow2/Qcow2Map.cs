@@ -61,7 +61,7 @@ internal sealed class Qcow2Map : ImageMap
                 }
                 else if (last.IsContinuedBy(next))
                 {
-                    last = last.Extend(last.Length + next.Length);
+                    last = last.Extend(next.Length);
                 }
                 else
                 {
