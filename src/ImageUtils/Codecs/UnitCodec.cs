@@ -1,14 +1,16 @@
 namespace ImageUtils.Codecs;
 
-/// <summary>How a unit (a cluster or grain) is compressed.</summary>
+/// <summary>How one unit of an image (a cluster, a grain) is compressed.</summary>
 public enum UnitCodec
 {
-    /// <summary>A raw deflate stream (RFC 1951): qcow2's <c>zlib</c> clusters.</summary>
+    /// <summary>
+    /// A bare deflate stream (RFC 1951) that looks back at most 4 KiB: what qcow2 calls compression type zlib.
+    /// </summary>
     Deflate,
 
-    /// <summary>A zlib stream (RFC 1950): VMDK's compressed grains.</summary>
+    /// <summary>A deflate stream with header and checksum (RFC 1950): VMDK's compressed grains.</summary>
     Zlib,
 
-    /// <summary>A Zstandard frame (RFC 8878): qcow2's <c>zstd</c> clusters.</summary>
+    /// <summary>Zstandard frames (RFC 8878): qcow2's compression type zstd.</summary>
     Zstd,
 }

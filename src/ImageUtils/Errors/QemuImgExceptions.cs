@@ -77,3 +77,12 @@ public sealed class QemuImgTimedOutException(string message, string standardErro
     /// <inheritdoc/>
     public override string ErrorId => "QemuImgTimedOut";
 }
+
+/// <summary>qemu-img ended because the file system of its destination is full.</summary>
+/// <inheritdoc cref="QemuImgFailedException"/>
+public sealed class QemuImgNoSpaceException(string message, int? exitCode, string standardError)
+    : QemuImgFailedException(message, exitCode, standardError)
+{
+    /// <inheritdoc/>
+    public override string ErrorId => "NoSpaceLeft";
+}

@@ -8,7 +8,7 @@ namespace ImageUtils.IO;
 /// A regular file or block device, read at positions. Nothing else is opened: a FIFO, socket or character device is
 /// refused without waiting for its other end.
 /// </summary>
-public sealed class FileByteSource : IByteSource, IDisposable
+public sealed class FileByteSource : ISparseSource, IDisposable
 {
     private readonly SafeFileHandle _handle;
 
@@ -32,6 +32,9 @@ public sealed class FileByteSource : IByteSource, IDisposable
 
     /// <summary>Whether this is a block device.</summary>
     public bool IsBlockDevice { get; }
+
+    /// <summary>The open file, for calls that work between two files.</summary>
+    internal SafeFileHandle Handle => _handle;
 
     /// <summary>Opens a file or block device for reading.</summary>
     /// <param name="path">An ordinary file system path.</param>
@@ -77,6 +80,12 @@ public sealed class FileByteSource : IByteSource, IDisposable
 
     /// <inheritdoc/>
     public ValueTask<long> GetLengthAsync(CancellationToken cancellationToken) => ValueTask.FromResult(Length);
+
+    /// <inheritdoc/>
+    public (long Start, long End) FindData(long offset, long end) =>
+        OperatingSystem.IsLinux() && !IsBlockDevice && AllocatedBytes < Length
+            ? Posix.FindData(_handle, offset, end)
+            : (offset, end);
 
     /// <inheritdoc/>
     public void Dispose() => _handle.Dispose();
@@ -182,9 +191,8 @@ public sealed class FileByteSource : IByteSource, IDisposable
             return read;
         }
 
-        const int Interrupted = 4;
         var error = Marshal.GetLastPInvokeError();
-        return error == Interrupted
+        return error == Posix.ErrorInterrupted
             ? ReadOnce(buffer, offset)
             : throw new ImageFileException(
                 ImageFileProblem.ReadFailed, Path,

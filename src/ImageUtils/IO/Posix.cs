@@ -15,12 +15,16 @@ internal static partial class Posix
 
     internal const int ErrorPermission = 1;
     internal const int ErrorNotFound = 2;
+    internal const int ErrorInterrupted = 4;
     internal const int ErrorNoDevice = 6;
     internal const int ErrorAccess = 13;
     internal const int ErrorNotADirectory = 20;
     internal const int ErrorNameTooLong = 36;
     internal const int ErrorLoop = 40;
 
+    private const int ErrorNoSuchData = 6;
+    private const int SeekData = 3;
+    private const int SeekHole = 4;
     private const int AtEmptyPath = 0x1000;
     private const uint StatxBasicStats = 0x7ff;
     private const int SeekEnd = 2;
@@ -46,7 +50,13 @@ internal static partial class Posix
         return new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
-    internal static unsafe FileStatus GetStatus(SafeFileHandle handle)
+    internal static FileStatus GetStatus(SafeFileHandle handle)
+    {
+        var status = GetStatx(handle);
+        return new FileStatus((FileType)(status.Mode & 0xF000), (long)status.Size, (long)status.Blocks * 512);
+    }
+
+    private static unsafe Statx GetStatx(SafeFileHandle handle)
     {
         Statx status;
         if (StatxByDescriptor(handle, "", AtEmptyPath, StatxBasicStats, &status) != 0)
@@ -55,7 +65,7 @@ internal static partial class Posix
                 $"statx failed: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}.");
         }
 
-        return new FileStatus((FileType)(status.Mode & 0xF000), (long)status.Size, (long)status.Blocks * 512);
+        return status;
     }
 
     internal static long GetDeviceLength(SafeFileHandle handle)
@@ -65,6 +75,25 @@ internal static partial class Posix
             ? length
             : throw new IOException(
                 $"lseek failed: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}.");
+    }
+
+    /// <summary>Finds the next range of a file that is no hole, from an offset to an end.</summary>
+    internal static (long Start, long End) FindData(SafeFileHandle handle, long offset, long end)
+    {
+        var start = Seek(handle, offset, SeekData);
+        if (start < 0)
+        {
+            // No data up to the file's end; or a file system that cannot say, where all may be data.
+            return Marshal.GetLastPInvokeError() == ErrorNoSuchData ? (end, end) : (offset, end);
+        }
+
+        if (start >= end)
+        {
+            return (end, end);
+        }
+
+        var hole = Seek(handle, start, SeekHole);
+        return (start, hole < 0 ? end : Math.Min(hole, end));
     }
 
     internal static unsafe int ReadAt(SafeFileHandle handle, Span<byte> buffer, long offset)
@@ -92,6 +121,12 @@ internal static partial class Posix
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct Statx
     {
+        [FieldOffset(20)]
+        public uint Owner;
+
+        [FieldOffset(24)]
+        public uint Group;
+
         [FieldOffset(28)]
         public ushort Mode;
 

@@ -37,11 +37,23 @@ internal static class LimitedProcess
 
     /// <exception cref="Win32Exception">The program cannot be started.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; the process is gone.</exception>
+    /// <param name="program">Its absolute path.</param>
+    /// <param name="arguments">Each as it is to arrive.</param>
+    /// <param name="limits">What it may take.</param>
+    /// <param name="cancellationToken">Kills it.</param>
+    /// <param name="placement">Where it runs; null: here, as this user.</param>
+    /// <param name="outputSeen">Is told what it prints as it comes. What this throws kills the process.</param>
     internal static async Task<ProcessOutcome> RunAsync(
-        string program, IReadOnlyList<string> arguments, ProcessLimits limits, CancellationToken cancellationToken)
+        string program,
+        IReadOnlyList<string> arguments,
+        ProcessLimits limits,
+        CancellationToken cancellationToken,
+        ProcessPlacement? placement = null,
+        Action<ReadOnlySpan<byte>>? outputSeen = null)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var prefix = GetPrefix(limits);
+        placement ??= ProcessPlacement.Here;
+        List<string> prefix = [.. placement.GetPrefix(), .. GetPrefix(limits)];
         var command = Command.Run(
             prefix.Count == 0 ? program : prefix[0],
             prefix.Count == 0 ? arguments : [.. prefix.Skip(1), program, .. arguments],
@@ -56,8 +68,8 @@ internal static class LimitedProcess
         CloseInput(command);
         var output = new MemoryStream();
         var error = new MemoryStream();
-        var reading = ReadAsync(command.StandardOutput.BaseStream, output, limits.OutputLength, stop);
-        var readingError = ReadAsync(command.StandardError.BaseStream, error, KeptErrorLength, null);
+        var reading = ReadAsync(command.StandardOutput.BaseStream, output, limits.OutputLength, stop, outputSeen);
+        var readingError = ReadAsync(command.StandardError.BaseStream, error, KeptErrorLength, null, null);
         var end = ProcessEnd.Exited;
         try
         {
@@ -66,7 +78,12 @@ internal static class LimitedProcess
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await KillAsync(command, Task.WhenAll(reading, readingError)).ConfigureAwait(false);
+            await KillAsync(command, placement, Task.WhenAll(reading, readingError)).ConfigureAwait(false);
+            if (reading.IsFaulted)
+            {
+                await reading.ConfigureAwait(false);
+            }
+
             cancellationToken.ThrowIfCancellationRequested();
             end = reading is { IsCompletedSuccessfully: true, Result: false }
                 ? ProcessEnd.OutputTooLong
@@ -119,7 +136,7 @@ internal static class LimitedProcess
 
     // Reads to the end and keeps what fits. Where there is more, that is the end if there is something to stop.
     private static async Task<bool> ReadAsync(
-        Stream from, MemoryStream to, int most, CancellationTokenSource? stop)
+        Stream from, MemoryStream to, int most, CancellationTokenSource? stop, Action<ReadOnlySpan<byte>>? seen)
     {
         var buffer = new byte[16 * 1024];
         var fits = true;
@@ -128,6 +145,16 @@ internal static class LimitedProcess
         {
             fits &= read <= most - to.Length;
             to.Write(buffer, 0, (int)Math.Min(read, most - to.Length));
+            try
+            {
+                seen?.Invoke(buffer.AsSpan(0, read));
+            }
+            catch
+            {
+                _ = stop?.CancelAsync();
+                throw;
+            }
+
             if (!fits && stop is not null)
             {
                 // Not awaited: what it wakes waits for this very method.
@@ -151,8 +178,13 @@ internal static class LimitedProcess
         }
     }
 
-    private static async Task KillAsync(Command command, Task readers)
+    private static async Task KillAsync(Command command, ProcessPlacement placement, Task readers)
     {
+        if (placement.IsElevated)
+        {
+            await placement.KillElevatedAsync(command.ProcessId).ConfigureAwait(false);
+        }
+
         try
         {
             command.Process.Kill(entireProcessTree: true);

@@ -11,6 +11,9 @@ public sealed record ProcessLimits
     /// <summary>What Nova, Cinder and Glance allow, and five minutes by the clock.</summary>
     public static ProcessLimits Default { get; } = new();
 
+    /// <summary>Only the length of the output is limited: for work that takes as long as the image is large.</summary>
+    public static ProcessLimits None { get; } = new() { CpuTime = null, AddressSpace = null, WallTime = null };
+
     /// <summary>Processor time, in whole seconds rounded up; 60 s.</summary>
     public TimeSpan? CpuTime
     {

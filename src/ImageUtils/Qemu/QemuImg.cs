@@ -9,7 +9,7 @@ namespace ImageUtils.Qemu;
 /// qemu-img, if it is installed. This is the only place that starts it, and it takes nothing but a
 /// <see cref="VettedImage"/>.
 /// </summary>
-public sealed class QemuImg
+public sealed partial class QemuImg
 {
     /// <summary>The environment variable that names the program.</summary>
     public const string PathVariable = "IMAGEUTILS_QEMU_IMG";
@@ -136,10 +136,37 @@ public sealed class QemuImg
     private async Task<string> RunAsync(
         IReadOnlyList<string> arguments, string what, ProcessLimits limits, CancellationToken cancellationToken)
     {
-        ProcessOutcome outcome;
+        var options = new QemuRunOptions { Limits = limits };
+        var outcome = await StartAsync(arguments, options, null, cancellationToken).ConfigureAwait(false);
+        return outcome is { End: ProcessEnd.Exited, ExitCode: 0 }
+            ? outcome.Output
+            : throw ToError(outcome, what, limits);
+    }
+
+    private async Task<ProcessOutcome> StartAsync(
+        IReadOnlyList<string> arguments,
+        QemuRunOptions options,
+        IProgress<double>? progress,
+        CancellationToken cancellationToken)
+    {
+        // The system would end the argument there, and qemu-img would get another one.
+        if (arguments.FirstOrDefault(one => one.Contains('\0', StringComparison.Ordinal)) is { } cut)
+        {
+            throw new QemuRequestException(
+                QemuRequestProblem.Option, $"'{Printable.Text(cut)}' has a NUL character, and cannot be an argument.");
+        }
+
+        var placement = new ProcessPlacement(options.ElevationCommand, options.CgroupPath);
+        Action<ReadOnlySpan<byte>>? outputSeen = progress is null ? null : new QemuProgress(progress).Read;
         try
         {
-            outcome = await LimitedProcess.RunAsync(Path, arguments, limits, cancellationToken).ConfigureAwait(false);
+            var outcome = await LimitedProcess
+                .RunAsync(Path, arguments, options.Limits, cancellationToken, placement, outputSeen)
+                .ConfigureAwait(false);
+            return options.CgroupPath is not null
+                && outcome is { End: ProcessEnd.Exited, ExitCode: ProcessPlacement.JoinFailed }
+                ? throw placement.ToJoinError(outcome.Error)
+                : outcome;
         }
         catch (Win32Exception exception)
         {
@@ -147,10 +174,6 @@ public sealed class QemuImg
                 $"'{Path}' cannot be started: {exception.Message}. Is it qemu-img, built for this machine?",
                 null, "", exception);
         }
-
-        return outcome is { End: ProcessEnd.Exited, ExitCode: 0 }
-            ? outcome.Output
-            : throw ToError(outcome, what, limits);
     }
 
     private static QemuImgFailedException ToError(ProcessOutcome outcome, string what, ProcessLimits limits)

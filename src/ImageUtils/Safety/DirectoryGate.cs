@@ -79,7 +79,9 @@ public sealed class DirectoryGate : IReferenceGate
             directory.EndsWith(Path.DirectorySeparatorChar) ? directory : directory + Path.DirectorySeparatorChar,
             StringComparison.Ordinal);
 
-    private static string Resolve(string path)
+    /// <summary>The path without symbolic links and dots.</summary>
+    /// <exception cref="IOException">Links lead round in a circle.</exception>
+    internal static string Resolve(string path)
     {
         var links = 0;
         var root = Path.GetPathRoot(path)!;

@@ -1,0 +1,197 @@
+using ImageUtils.Errors;
+using ImageUtils.Formats;
+using ImageUtils.Inspection;
+using ImageUtils.IO;
+using ImageUtils.Mapping;
+using ImageUtils.Qemu;
+using ImageUtils.Safety;
+
+namespace ImageUtils.Conversion;
+
+/// <summary>
+/// Opens images for reading: inspected, required to be safe and to be what they are claimed to be, and everything they
+/// are based on the same way, through the policy's gates.
+/// </summary>
+public static class ImageOpener
+{
+    /// <summary>The longest chain of parents or backing files that is followed.</summary>
+    public const int MaximumChainLength = VettedImage.MaximumChainLength;
+
+    // A VMDK of 2 TiB in pieces of 2 GiB has 1,024.
+    private const int MaximumDataFiles = 4096;
+
+    /// <summary>Opens an image.</summary>
+    /// <param name="path">A file or block device.</param>
+    /// <param name="options">What is allowed and claimed.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="ImageFileException">It cannot be read.</exception>
+    /// <exception cref="ImageUnsafeException">It, or something that it is based on, failed a check.</exception>
+    /// <exception cref="ImageFormatMismatchException">It is not what it is claimed to be.</exception>
+    /// <exception cref="UnsupportedImageException">It is not read natively.</exception>
+    /// <exception cref="ImageFormatException">A table is malformed.</exception>
+    public static async ValueTask<OpenedImage> OpenAsync(
+        string path, OpenOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        var opening = new Opening(options ?? OpenOptions.Default);
+        try
+        {
+            var full = path.Contains('\0', StringComparison.Ordinal) ? path : Path.GetFullPath(path);
+            var (file, inspection, map) = await opening.OpenTopAsync(full, cancellationToken).ConfigureAwait(false);
+            return new OpenedImage(full, file, inspection, map, [.. opening.BasedOn.Skip(1)], opening.Opened);
+        }
+        catch
+        {
+            opening.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Inspects an image as <see cref="OpenAsync"/> does, and throws as it does.</summary>
+    internal static async ValueTask<ImageInspection> VetAsync(
+        FileByteSource file, OpenOptions options, CancellationToken cancellationToken)
+    {
+        var inspection = await ImageInspector
+            .InspectFileAsync(file, options.Inspection, options.KnownRaw, cancellationToken).ConfigureAwait(false);
+
+        // A log is replayed in memory where the image is read; what it says of the image is checked then.
+        var failures = inspection.Failures
+            .Where(failure => failure.Name != CheckNames.LogPending || inspection.Format != ImageFormat.Vhdx).ToList();
+        if (failures.Count > 0)
+        {
+            throw new ImageUnsafeException(file.Path, failures);
+        }
+
+        return options.ClaimedFormat == ImageFormat.Unknown || options.ClaimedFormat.Accepts(inspection.Format)
+            ? inspection
+            : throw new ImageFormatMismatchException(file.Path, options.ClaimedFormat, inspection.Format);
+    }
+
+    /// <summary>The reader of what was found; partitioned disks and optical discs are raw.</summary>
+    internal static IReadableFormat? FindReader(ImageFormat format) =>
+        (format.ToQemuName() == "raw"
+            ? FormatRegistry.Raw
+            : FormatRegistry.All.FirstOrDefault(one => one.Format == format)) as IReadableFormat;
+
+    private sealed class Opening(OpenOptions options) : IDisposable
+    {
+        private readonly List<string> _basedOn = [];
+
+        internal List<IDisposable> Opened { get; } = [];
+
+        internal IReadOnlyList<string> BasedOn => _basedOn;
+
+        public void Dispose()
+        {
+            foreach (var one in Opened)
+            {
+                one.Dispose();
+            }
+        }
+
+        internal async ValueTask<(FileByteSource File, ImageInspection Inspection, ImageMap Map)> OpenTopAsync(
+            string path, CancellationToken cancellationToken)
+        {
+            var file = Open(path);
+            var inspection = await VetAsync(file, options, cancellationToken).ConfigureAwait(false);
+            var map = await OpenMapAsync(file, inspection, options.Snapshot, cancellationToken).ConfigureAwait(false);
+            return (file, inspection, map);
+        }
+
+        internal async ValueTask<OpenedParent> OpenParentAsync(
+            string path, ImageFormat statedFormat, CancellationToken cancellationToken)
+        {
+            Enter(path, MaximumChainLength);
+            var file = Open(path);
+            var inspection = await VetAsync(
+                file,
+                options with
+                {
+                    ClaimedFormat = statedFormat,
+                    KnownRaw = statedFormat == ImageFormat.Raw,
+
+                    // What is below is not the volume that the passphrase opens.
+                    Inspection = options.Inspection with { Passphrase = null },
+                },
+                cancellationToken).ConfigureAwait(false);
+            var map = await OpenMapAsync(file, inspection, null, cancellationToken).ConfigureAwait(false);
+            return new OpenedParent(map, inspection, path);
+        }
+
+        internal FileByteSource OpenDataFile(string path)
+        {
+            Enter(path, MaximumDataFiles);
+            return Open(path);
+        }
+
+        private FileByteSource Open(string path)
+        {
+            var file = FileByteSource.Open(path);
+            Opened.Add(file);
+            return file;
+        }
+
+        private void Enter(string path, int most)
+        {
+            if (_basedOn.Contains(path))
+            {
+                throw Unsafe(path, CheckNames.BackingFile, "It is in the chain of images already, which has no end.");
+            }
+
+            if (_basedOn.Count >= most)
+            {
+                throw Unsafe(path, CheckNames.BackingFile, $"The image is made of more than {most} files.");
+            }
+
+            _basedOn.Add(path);
+        }
+
+        private ValueTask<ImageMap> OpenMapAsync(
+            FileByteSource file, ImageInspection inspection, string? snapshot, CancellationToken cancellationToken)
+        {
+            if (_basedOn.Count == 0)
+            {
+                _basedOn.Add(DirectoryGate.Resolve(file.Path));
+            }
+
+            var reader = FindReader(inspection.Format) ?? throw new UnsupportedImageException(
+                $"{inspection.Format.ToName()} images are not read natively"
+                + (inspection.Format.ToQemuName() is null ? "." : "; -Engine Qemu reads them through qemu-img."));
+            if (snapshot is not null && inspection.Format != ImageFormat.Qcow2)
+            {
+                throw new ImageOptionException(
+                    "Snapshot", $"A {inspection.Format.ToName()} image has no internal snapshots.");
+            }
+
+            return reader.OpenAsync(
+                file, new Context(this, file.Path) { Inspection = inspection, Snapshot = snapshot },
+                cancellationToken);
+        }
+
+        private static ImageUnsafeException Unsafe(string path, string check, string message) =>
+            new(path, [new SafetyCheckResult(check, CheckVerdict.Failed, message)]);
+
+        private sealed class Context(Opening opening, string path) : ReaderContext
+        {
+            private SafetyPolicy Policy => opening.Options.Inspection.Policy;
+
+            public override ValueTask<OpenedParent> OpenParentAsync(
+                string reference, ImageFormat statedFormat, CancellationToken cancellationToken) =>
+                opening.OpenParentAsync(
+                    Pass(Policy.BackingFileGate, reference, CheckNames.BackingFile), statedFormat, cancellationToken);
+
+            public override ValueTask<IByteSource> OpenDataFileAsync(
+                string reference, CancellationToken cancellationToken) =>
+                ValueTask.FromResult<IByteSource>(
+                    opening.OpenDataFile(Pass(Policy.DataFileGate, reference, CheckNames.DataFile)));
+
+            private string Pass(IReferenceGate gate, string reference, string check)
+            {
+                var decision = gate.Decide(reference, path);
+                return decision.Path ?? throw Unsafe(
+                    path, check, $"'{Printable.Text(reference)}', which it names, is not allowed: {decision.Reason}.");
+            }
+        }
+
+        private OpenOptions Options => options;
+    }
+}
