@@ -17,7 +17,7 @@ public static class VhdxLogs
     private const int HeaderLength = 64;
     private const int DescriptorLength = 32;
 
-    /// <summary>Says in both headers that the log is to be replayed. <see cref="VhdxCases.Seal"/> comes after it.</summary>
+    /// <summary>Says that the log is to be replayed, to be sealed by <see cref="VhdxCases.Seal"/>.</summary>
     public static BuiltImage Pending(BuiltImage image) => image.Put(0x10000 + 48, LogGuid.ToByteArray());
 
     /// <summary>The length of the entry with these changes.</summary>

@@ -103,8 +103,10 @@ public sealed class VhdReaderTests
         var (one, other) = (new SparseMemory(), new SparseMemory());
         one.Put(0, Filled(262144, 1));
         other.Put(0, Filled(262144, 2));
-        Assert.Equal(1, GuestDisk.Read(GuestDisk.Open(s_format, child, (path, one), ("other.vhd", other)), 100_000, 1)[0]);
-        Assert.Equal(2, GuestDisk.Read(GuestDisk.Open(s_format, child, ("other.vhd", other)), 100_000, 1)[0]);
+        var first = GuestDisk.Open(s_format, child, (path, one), ("other.vhd", other));
+        Assert.Equal(1, Assert.Single(GuestDisk.Read(first, 100_000, 1)));
+        var second = GuestDisk.Open(s_format, child, ("other.vhd", other));
+        Assert.Equal(2, Assert.Single(GuestDisk.Read(second, 100_000, 1)));
         Assert.Throws<ImageFileException>(() => GuestDisk.Open(s_format, child));
     }
 

@@ -60,6 +60,18 @@ internal sealed class VhdxDynamicWriter : ImageWriter
         return _blockOffset + guestOffset % UnitSize;
     }
 
+    /// <summary>Over a parent, sectors of zeros are the disk's own; elsewhere nothing is to be done.</summary>
+    public override async ValueTask WriteZeroesAsync(
+        long guestOffset, long length, CancellationToken cancellationToken)
+    {
+        for (var end = guestOffset + length; _options.Parent is not null && guestOffset < end;)
+        {
+            var piece = Math.Min(UnitSize - guestOffset % UnitSize, end - guestOffset);
+            await PlaceAsync(guestOffset, piece, cancellationToken).ConfigureAwait(false);
+            guestOffset += piece;
+        }
+    }
+
     public override async ValueTask FinishAsync(CancellationToken cancellationToken)
     {
         await WriteBitmapAsync(cancellationToken).ConfigureAwait(false);

@@ -144,8 +144,8 @@ internal sealed class VhdxFormat : IReadableFormat, IWritableFormat
             context.Judge(CheckNames.UnknownFeatures, VhdxSafetyChecks.FindUnknownItem(entries));
         }
 
-        var metadata = await VhdxMetadata.ReadItemsAsync(context.ReadWholeAsync, metadataRegion, entries, cancellationToken)
-            .ConfigureAwait(false);
+        var metadata = await VhdxMetadata
+            .ReadItemsAsync(context.ReadWholeAsync, metadataRegion, entries, cancellationToken).ConfigureAwait(false);
         Describe(context.Image, metadata);
         JudgeParent(context, metadata);
         if (VhdxSafetyChecks.FindImpossibleMetadata(metadata, bat) is { } impossible)

@@ -101,8 +101,8 @@ internal sealed class VhdxLog
         return replayed;
     }
 
-    // The log holds changes of region tables, metadata and block allocation table only. One of itself, or of the headers
-    // that name it, would undo what is being done.
+    // The log is for changes of tables and metadata. One of itself, or of the headers that name it, would undo what is
+    // being done.
     private static void RefuseMisplaced(VhdxLogDescriptor descriptor, VhdxHeader header)
     {
         var start = descriptor.FileOffset;

@@ -38,7 +38,8 @@ internal static class VhdxReader
 
         first = await ReadAsync(VhdxRegionTable.FirstOffset, VhdxRegionTable.Length, "region table", cancellationToken)
             .ConfigureAwait(false);
-        second = await ReadAsync(VhdxRegionTable.SecondOffset, VhdxRegionTable.Length, "region table", cancellationToken)
+        second = await ReadAsync(
+            VhdxRegionTable.SecondOffset, VhdxRegionTable.Length, "region table", cancellationToken)
             .ConfigureAwait(false);
         var regions = FindRegions(first.Span, second.Span);
         Refuse(CheckNames.UnknownFeatures, VhdxSafetyChecks.FindUnknownRegion(regions));
@@ -142,7 +143,7 @@ internal static class VhdxReader
         }
 
         throw missing ?? (ImageUtilsException)new ImageFormatException(
-            CheckNames.Parent, "The VHDX depends on a parent, but its parent locator names it in no way that is known.");
+            CheckNames.Parent, "The VHDX depends on a parent, but its parent locator has no path that is known.");
     }
 
     private static void Refuse(string check, string? problem)

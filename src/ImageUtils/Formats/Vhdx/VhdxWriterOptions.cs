@@ -126,7 +126,8 @@ internal sealed record VhdxWriterOptions
         if (options.ParentId is not { } id || id == Guid.Empty)
         {
             throw new ImageOptionException(
-                nameof(options.ParentId), "A differencing VHDX states its parent's data write guid. Give it with ParentId.");
+                nameof(options.ParentId),
+                "A differencing VHDX states its parent's data write guid. Give it with ParentId.");
         }
 
         var path = options.BackingFile.Replace('/', '\\');
