@@ -41,7 +41,8 @@ internal static class ErrorRecords
         "SetAndRemoved", ErrorCategory.InvalidArgument, name);
 
     internal static ErrorRecord NoPlaceToTest() => new(
-        new PSArgumentException("There is no place to test. Name a -Destination, a -TemporaryDirectory or a -VolumeSize."),
+        new PSArgumentException(
+            "There is no place to test. Name a -Destination, a -TemporaryDirectory or a -VolumeSize."),
         "NoPlaceToTest", ErrorCategory.InvalidArgument, null);
 
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
@@ -65,7 +66,8 @@ internal static class ErrorRecords
         },
         InsufficientSpaceException => ErrorCategory.ResourceUnavailable,
         ImageTooLargeForVolumeException => ErrorCategory.LimitsExceeded,
-        ImageFormatException or ImageFormatMismatchException or QemuOutputException or VirtualSizeUnknownException => ErrorCategory.InvalidData,
+        ImageFormatException or ImageFormatMismatchException or QemuOutputException
+            or VirtualSizeUnknownException => ErrorCategory.InvalidData,
         ImageUnsafeException => ErrorCategory.SecurityError,
         QemuImgNotFoundException => ErrorCategory.NotInstalled,
         QemuDriverMissingException => ErrorCategory.NotImplemented,

@@ -36,7 +36,7 @@ internal sealed class MountedFileSystem : IDisposable
         return null;
     });
 
-    /// <summary>Makes an ext4 on a loop device and mounts it, or skips the calling test where that is not allowed.</summary>
+    /// <summary>Mounts a new ext4 on a loop device, or skips the calling test where that is not allowed.</summary>
     public static MountedFileSystem OfExt4(long length) => new("ext4", path =>
     {
         Tool.Require("mkfs.ext4", "e2fsprogs");
