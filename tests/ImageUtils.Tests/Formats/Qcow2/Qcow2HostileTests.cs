@@ -134,15 +134,20 @@ public sealed class Qcow2HostileTests
         {
             foreach (var value in new[] { (byte)0, (byte)0xFF, (byte)0x80, (byte)1, (byte)random.Next(256) })
             {
-                try
+                foreach (var image in new[] { Extended(), Valid() })
                 {
-                    await WalkAsync(Extended().Byte(offset, value).ToArray());
-                    await WalkAsync(Valid().Byte(offset, value).ToArray());
-                }
-                catch (Exception error) when (error is ImageUtilsException or InvalidOperationException)
-                {
-                    // A backing file comes into being by such a change too; there is none to open.
-                    Assert.True(error is ImageUtilsException || error.Message.StartsWith("There is no", StringComparison.Ordinal));
+                    try
+                    {
+                        await WalkAsync(image.Byte(offset, value).ToArray());
+                    }
+                    catch (ImageUtilsException)
+                    {
+                    }
+                    catch (InvalidOperationException error)
+                    {
+                        // A backing file comes into being by such a change too; there is none to open.
+                        Assert.StartsWith("There is no", error.Message, StringComparison.Ordinal);
+                    }
                 }
             }
         }
