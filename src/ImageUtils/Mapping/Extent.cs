@@ -91,6 +91,10 @@ public readonly record struct Extent
         UnitOffset = Kind == ExtentKind.Compressed ? checked((int)(UnitOffset + skip)) : 0,
     };
 
+    /// <summary>The range at another place of the disk, with the same bytes.</summary>
+    /// <param name="guestOffset">Where it then begins.</param>
+    public Extent At(long guestOffset) => this with { GuestOffset = guestOffset };
+
     /// <summary>The part of the range that lies in a window of the guest's disk, which it must touch.</summary>
     public Extent Clip(long guestOffset, long guestEnd)
     {

@@ -1,13 +1,15 @@
 using System.Buffers.Binary;
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vdi;
 
 /// <summary>VirtualBox disk images: dynamic, static, undo and differencing.</summary>
-internal sealed class VdiFormat : IImageFormat
+internal sealed class VdiFormat : IReadableFormat, IWritableFormat
 {
     // What is read of the block map: the entries of 8 GiB with blocks of the usual 1 MiB.
     private const int MaximumMapRead = 32 * 1024;
@@ -57,6 +59,12 @@ internal sealed class VdiFormat : IImageFormat
                         + $"{fileLength} bytes: it is cut short."
                     : null);
     }
+
+    public async ValueTask<ImageMap> OpenAsync(
+        IByteSource source, ReaderContext context, CancellationToken cancellationToken) =>
+        await VdiMap.OpenAsync(source, cancellationToken).ConfigureAwait(false);
+
+    public ImageWriter CreateWriter(WriterOptions options) => new VdiWriter(options);
 
     private static void Describe(ImageInspection image, VdiHeader header)
     {

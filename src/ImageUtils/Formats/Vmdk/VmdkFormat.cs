@@ -1,18 +1,17 @@
 using System.Buffers.Binary;
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vmdk;
 
 /// <summary>VMware virtual disks: sparse extents with an embedded descriptor, and descriptor files.</summary>
-internal sealed class VmdkFormat : IImageFormat
+internal sealed class VmdkFormat : IReadableFormat, IWritableFormat
 {
     private const int SectorLength = VmdkSparseHeader.SectorLength;
-
-    // qemu looks for a parent's name in this much of an embedded descriptor, whatever the header says of its length.
-    private const int QemuDescriptorLength = 20 * SectorLength;
 
     private static readonly string[] s_selfContainedTypes = ["monolithicSparse", "streamOptimized"];
 
@@ -70,7 +69,21 @@ internal sealed class VmdkFormat : IImageFormat
         }
     }
 
-    private static ReadOnlyMemory<byte> Whole(ReadOnlyMemory<byte> bytes, int length) => bytes.Length >= length
+    public ValueTask<ImageMap> OpenAsync(
+        IByteSource source, ReaderContext context, CancellationToken cancellationToken) =>
+        VmdkReader.OpenAsync(source, context, cancellationToken);
+
+    public ImageWriter CreateWriter(WriterOptions options) => VmdkNewDisk.CreateWriter(options);
+
+    // The one extent of a sparse file is that file itself: readers do not look at its name.
+    internal static bool IsSelf(VmdkSparseHeader header, VmdkDescriptor descriptor) =>
+        header.CapacitySectors != 0
+        && s_selfContainedTypes.Contains(descriptor.CreateType, StringComparer.OrdinalIgnoreCase)
+        && descriptor.Extents is [{ FileName: { } name } extent]
+        && extent.IsOfType("SPARSE")
+        && name.AsSpan().IndexOfAny("/\\:") < 0;
+
+    internal static ReadOnlyMemory<byte> Whole(ReadOnlyMemory<byte> bytes, int length) => bytes.Length >= length
         ? bytes
         : throw new TruncatedImageException(
             $"The VMDK header has {length} bytes at least, but the file has only {bytes.Length}: it is cut short.");
@@ -96,11 +109,7 @@ internal sealed class VmdkFormat : IImageFormat
         InspectionContext context, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var header = VmdkSparseHeader.Parse(bytes.Span);
-        var sectors = Math.Min(header.DescriptorSectors, VmdkSafetyChecks.MaximumDescriptorSectors);
-        var length = Math.Clamp(
-            (int)sectors * SectorLength, QemuDescriptorLength, VmdkText.MaximumLength - SectorLength);
-        var text = await VmdkText.ReadAsync(context.Reader, SectorLength, length, cancellationToken)
-            .ConfigureAwait(false);
+        var text = await VmdkText.ReadEmbeddedAsync(context.Reader, header, cancellationToken).ConfigureAwait(false);
         var descriptor = VmdkDescriptor.Parse(text.ToString());
         var image = context.Image;
         Describe(image, header);
@@ -169,13 +178,7 @@ internal sealed class VmdkFormat : IImageFormat
     private static async ValueTask JudgeTablesAsync(
         InspectionContext context, VmdkSparseHeader header, CancellationToken cancellationToken)
     {
-        var descriptorEnd = header.DescriptorSector + Math.Min(
-            header.DescriptorSectors, VmdkSafetyChecks.MaximumDescriptorSectors);
-        var directory = new VmdkGrainDirectory(
-            header.CapacitySectors, header.GrainSectors, header.EntriesPerGrainTable,
-            (long)header.GrainDirectorySector * SectorLength, VmdkSafetyChecks.CountDirectoryEntries(header),
-            header.DescriptorSector == 1 ? (long)descriptorEnd * SectorLength : SectorLength,
-            header.IsCompressed, header.Flags.HasFlag(VmdkSparseFlags.ZeroedGrains));
+        var directory = VmdkGrainDirectory.Of(header);
         var (misplaced, furthestEnd) = await directory.ScanAsync(context.Reader, cancellationToken)
             .ConfigureAwait(false);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
@@ -187,7 +190,7 @@ internal sealed class VmdkFormat : IImageFormat
         InspectionContext context, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var header = VmdkCowdHeader.Parse(bytes.Span);
-        var text = await VmdkText.ReadAsync(context.Reader, SectorLength, QemuDescriptorLength, cancellationToken)
+        var text = await VmdkText.ReadAsync(context.Reader, SectorLength, VmdkText.QemuEmbeddedLength, cancellationToken)
             .ConfigureAwait(false);
         var image = context.Image;
         image.FormatVersion = header.Version.ToString();
@@ -209,9 +212,7 @@ internal sealed class VmdkFormat : IImageFormat
         }
 
         context.Skip(CheckNames.Footer, "A COWD extent has no footer.");
-        var directory = new VmdkGrainDirectory(
-            header.CapacitySectors, header.GrainSectors, VmdkCowdHeader.EntriesPerGrainTable,
-            (long)header.GrainDirectorySector * SectorLength, header.GrainDirectoryEntries, SectorLength, false, false);
+        var directory = VmdkGrainDirectory.Of(header);
         var (misplaced, furthestEnd) = await directory.ScanAsync(context.Reader, cancellationToken)
             .ConfigureAwait(false);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
@@ -277,14 +278,6 @@ internal sealed class VmdkFormat : IImageFormat
         .. extents.Where(extent => extent.FileName is not null || !extent.IsOfType("ZERO"))
             .Select(extent => extent.FileName ?? ""),
     ];
-
-    // The one extent of a sparse file is that file itself: readers do not look at its name.
-    private static bool IsSelf(VmdkSparseHeader header, VmdkDescriptor descriptor) =>
-        header.CapacitySectors != 0
-        && s_selfContainedTypes.Contains(descriptor.CreateType, StringComparer.OrdinalIgnoreCase)
-        && descriptor.Extents is [{ FileName: { } name } extent]
-        && extent.IsOfType("SPARSE")
-        && name.AsSpan().IndexOfAny("/\\:") < 0;
 
     private static string? FindOversized(VmdkDescriptor descriptor) => descriptor.TotalSectors is null
         ? "The VMDK descriptor's extents have more sectors together than any disk can have."

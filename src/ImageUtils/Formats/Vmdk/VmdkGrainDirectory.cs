@@ -26,14 +26,30 @@ internal sealed record VmdkGrainDirectory(
     private const int MaximumDirectoryRead = 32 * 1024;
     private const int MaximumTableRead = 64 * 1024;
 
-    // A compressed grain begins with its number (8 bytes) and its length (4).
-    private const int GrainMarkerLength = 12;
+    private const int GrainMarkerLength = VmdkMarker.GrainMarkerLength;
 
     private const int SectorLength = VmdkSparseHeader.SectorLength;
 
     internal long End => Offset + (long)Entries * 4;
 
-    private int TableLength => (int)EntriesPerTable * 4;
+    internal int TableLength => (int)EntriesPerTable * 4;
+
+    /// <summary>The directory of a hosted sparse extent, by a header that has nothing impossible.</summary>
+    internal static VmdkGrainDirectory Of(VmdkSparseHeader header)
+    {
+        var descriptorEnd = header.DescriptorSector + Math.Min(
+            header.DescriptorSectors, VmdkSafetyChecks.MaximumDescriptorSectors);
+        return new VmdkGrainDirectory(
+            header.CapacitySectors, header.GrainSectors, header.EntriesPerGrainTable,
+            (long)header.GrainDirectorySector * SectorLength, VmdkSafetyChecks.CountDirectoryEntries(header),
+            header.DescriptorSector == 1 ? (long)descriptorEnd * SectorLength : SectorLength,
+            header.IsCompressed, header.Flags.HasFlag(VmdkSparseFlags.ZeroedGrains));
+    }
+
+    /// <summary>The directory of a COWD extent, by a header that has nothing impossible.</summary>
+    internal static VmdkGrainDirectory Of(VmdkCowdHeader header) => new(
+        header.CapacitySectors, header.GrainSectors, VmdkCowdHeader.EntriesPerGrainTable,
+        (long)header.GrainDirectorySector * SectorLength, header.GrainDirectoryEntries, SectorLength, false, false);
 
     /// <summary>Looks at the directory and a sample of the tables: what is misplaced, and how far data goes.</summary>
     internal async ValueTask<(string? Misplaced, long FurthestEnd)> ScanAsync(

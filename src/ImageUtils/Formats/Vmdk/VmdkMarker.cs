@@ -25,6 +25,9 @@ internal enum VmdkMarkerType : uint
 /// <param name="IsPaddedWithZeros">Whether the rest of the sector is zero.</param>
 internal readonly record struct VmdkMarker(ulong Value, uint Size, VmdkMarkerType Type, bool IsPaddedWithZeros = true)
 {
+    /// <summary>A compressed grain begins with its first sector on the disk (8 bytes) and its length (4).</summary>
+    internal const int GrainMarkerLength = 12;
+
     private const int FixedLength = 16;
 
     /// <summary>Reads a marker's sector.</summary>

@@ -11,6 +11,11 @@ internal sealed record VmdkText(ReadOnlyMemory<byte> Bytes, bool IsCut)
     /// <summary>The most of a descriptor that is read; qemu reads up to 1 MiB, usual tools write 10 KiB.</summary>
     internal const int MaximumLength = ForwardReader.HeadLength;
 
+    /// <summary>
+    /// qemu looks for a parent's name in this much of an embedded descriptor, whatever the header says of its length.
+    /// </summary>
+    internal const int QemuEmbeddedLength = 20 * VmdkSparseHeader.SectorLength;
+
     internal bool IsEmpty => Bytes.IsEmpty;
 
     internal bool IsAscii => Ascii.IsValid(Bytes.Span);
@@ -33,6 +38,16 @@ internal sealed record VmdkText(ReadOnlyMemory<byte> Bytes, bool IsCut)
 
         var end = bytes.Span.IndexOf((byte)0);
         return end >= 0 ? new VmdkText(bytes[..end], false) : new VmdkText(bytes, bytes.Length == length);
+    }
+
+    /// <summary>Reads the descriptor behind a sparse extent's header, as much of it as any reader looks at.</summary>
+    internal static ValueTask<VmdkText> ReadEmbeddedAsync(
+        ForwardReader reader, VmdkSparseHeader header, CancellationToken cancellationToken)
+    {
+        const int SectorLength = VmdkSparseHeader.SectorLength;
+        var sectors = Math.Min(header.DescriptorSectors, VmdkSafetyChecks.MaximumDescriptorSectors);
+        var length = Math.Clamp((int)sectors * SectorLength, QemuEmbeddedLength, MaximumLength - SectorLength);
+        return ReadAsync(reader, SectorLength, length, cancellationToken);
     }
 
     /// <summary>Whether qemu's probe takes the first sector for a descriptor's beginning.</summary>
