@@ -155,6 +155,27 @@ public sealed class Qcow2WriterTests : IDisposable
         Assert.Equal(disk, await Qcow2Disk.ReadAsync(_directory["image"], Qcow2Disk.Within(_directory)));
     }
 
+    [SkippableTheory]
+    [InlineData(2, 512, 16, true, PreallocationMode.Off)]
+    [InlineData(3, 65536, 1, true, PreallocationMode.Off)]
+    [InlineData(3, 4096, 64, false, PreallocationMode.Metadata)]
+    [InlineData(3, 2 << 20, 8, false, PreallocationMode.Off)]
+    public async Task Libqcow_reads_what_is_written(
+        int version, int clusterSize, int refcountBits, bool compress, PreallocationMode preallocation)
+    {
+        Tool.Require("qcowinfo", "libqcow-utils");
+        await AssertSoundAsync(Qcow2Disk.Make(1_000_448, 21), new WriterOptions
+        {
+            VirtualSize = 0,
+            Version = version,
+            ClusterSize = clusterSize,
+            RefcountBits = version == 2 ? null : refcountBits,
+            Compress = compress,
+            Preallocation = preallocation,
+        });
+        Assert.Contains("(1000448 bytes)", Tool.Run("qcowinfo", _directory["image"]), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Options_that_contradict_each_other_are_refused()
     {
