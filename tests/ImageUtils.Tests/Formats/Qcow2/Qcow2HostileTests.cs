@@ -33,7 +33,7 @@ public sealed class Qcow2HostileTests
         { "compressed: at byte 0", L2, CompressedFlag },
         { "compressed: at the file's end", L2, CompressedFlag | (6 * Cluster) },
         { "compressed: far beyond the file", L2, CompressedFlag | ((1UL << 54) - 1) },
-        { "compressed: a whole cluster over the end", L2, CompressedFlag | (255UL << 54) | (5 * Cluster) | (Cluster - 100) },
+        { "compressed: a cluster over the end", L2, CompressedFlag | (255UL << 54) | (5 * Cluster) | (Cluster - 100) },
     };
 
     [Theory]
@@ -159,7 +159,8 @@ public sealed class Qcow2HostileTests
     [InlineData(2, 3UL * Cluster, uint.MaxValue, 1UL << 20)]
     [InlineData(3, 3UL * Cluster, 1U, ulong.MaxValue)]
     [InlineData(4, 0UL, 1U, 1UL << 20)]
-    public async Task A_snapshot_with_an_impossible_table_is_an_error(int which, ulong l1Offset, uint l1Size, ulong diskSize)
+    public async Task A_snapshot_with_an_impossible_table_is_an_error(
+        int which, ulong l1Offset, uint l1Size, ulong diskSize)
     {
         var image = Valid().Resize(7 * Cluster).Big32(60, 1).Big64(64, 6 * Cluster)
             .Big64(6 * Cluster, l1Offset).Big32(6 * Cluster + 8, l1Size).Big16(6 * Cluster + 12, 1)

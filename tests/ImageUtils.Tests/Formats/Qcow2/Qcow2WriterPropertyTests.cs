@@ -132,7 +132,8 @@ public sealed class Qcow2WriterPropertyTests
         var writer = Qcow2Disk.Format.CreateWriter(new WriterOptions { VirtualSize = 1 << 20, ClusterSize = 512 });
         await writer.BeginAsync(new MemorySink(), default);
         await writer.WriteAsync(512 << 10, new byte[512], default);
-        await Assert.ThrowsAsync<InvalidOperationException>(async () => await writer.WriteAsync(0, new byte[512], default));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            async () => await writer.WriteAsync(0, new byte[512], default));
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await writer.PlaceAsync(1 << 20, 512, default));
         await Assert.ThrowsAsync<InvalidOperationException>(
             async () => await writer.WriteCompressedAsync(600 << 10, new byte[9], default));
