@@ -24,6 +24,8 @@ public static class VhdxCases
     private const int DiskSize = Metadata + 64;
     private const int ParentLocator = Metadata + 192;
 
+    private static readonly uint[] s_crcTable = MakeCrcTable();
+
     private static readonly Guid s_unknown = Guid.Parse("11111111-2222-3333-4444-555555555555");
 
     public static IReadOnlyList<CorpusCase> All { get; } =
@@ -206,14 +208,25 @@ public static class VhdxCases
         var crc = uint.MaxValue;
         foreach (var value in bytes)
         {
-            crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ ((crc & 1) == 0 ? 0 : 0x82F63B78);
-            }
+            crc = (crc >> 8) ^ s_crcTable[(byte)(crc ^ value)];
         }
 
         return ~crc;
+    }
+
+    private static uint[] MakeCrcTable()
+    {
+        var table = new uint[256];
+        for (var value = 0u; value < table.Length; value++)
+        {
+            table[value] = value;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                table[value] = (table[value] >> 1) ^ ((table[value] & 1) == 0 ? 0 : 0x82F63B78);
+            }
+        }
+
+        return table;
     }
 
     // With the metadata behind the block allocation table, where qemu-img puts it.

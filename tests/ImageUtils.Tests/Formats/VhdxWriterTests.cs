@@ -214,7 +214,10 @@ public sealed class VhdxWriterTests
                 VirtualSize = size,
                 BackingFile = "base.vhdx",
                 ParentId = ((VhdxDetails)Inspect(parent).Details!).DataWriteGuid,
-            }).Write(sink, [(1024, new byte[512]), (size - 1536, new byte[1024])]);
+            })
+        {
+            Parent = ("./base.vhdx", parent),
+        }.Write(sink, [(1024, new byte[512]), (size - 1536, new byte[1024])]);
         var map = GuestDisk.Open(s_format, sink, ("./base.vhdx", parent));
         Assert.Equal(
             [(1024L, 512L), (size - 1536, 1024L)],
