@@ -60,7 +60,8 @@ public sealed class VmdkWriterTests
         Tool.Run("qemu-img", "create", "-q", "-f", "vmdk", directory["disk.vmdk"], "40G");
         var expected = File.ReadAllBytes(directory["disk.vmdk"]);
         var id = BitConverter.GetBytes(uint.Parse(
-            Between(Latin(expected.AsSpan(512, 2000)), "\nCID=", "\n"), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+            Between(Latin(expected.AsSpan(512, 2000)), "\nCID=", "\n"), NumberStyles.HexNumber,
+            CultureInfo.InvariantCulture));
         var (bytes, _) = Write(
             new WriterOptions { VirtualSize = 40L << 30, UniqueId = new Guid([.. id, .. new byte[12]]) }, []);
         Assert.Equal(expected.Length, bytes.Length);
