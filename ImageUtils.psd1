@@ -16,10 +16,13 @@
     VariablesToExport    = @()
     CmdletsToExport      = @(
         'ConvertFrom-QemuImageInfo'
+        'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
         'New-ImagePolicy'
+        'Set-ImageUtilsConfiguration'
         'Test-ImageFormat'
+        'Test-ImageSpace'
         'Test-QemuImageVersion'
     )
     PrivateData          = @{

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using ImageUtils.Cli;
 
-var root = new RootCommand("Says what disk images really are, and whether they are safe.")
+var root = new RootCommand("Says what disk images really are and whether they are safe, and converts them.")
 {
     TestCommand.Create(),
     InfoCommand.Create(),
     ChecksCommand.Create(),
+    ConvertCommand.Create(),
 };
 var result = root.Parse(args);
 var code = await result.InvokeAsync().ConfigureAwait(false);

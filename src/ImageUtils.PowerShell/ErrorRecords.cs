@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Security;
+using ImageUtils.Configuration;
 using ImageUtils.Errors;
 
 namespace ImageUtils.PowerShell;
@@ -26,6 +27,43 @@ internal static class ErrorRecords
             $"No file matches the pattern '{path}', but there is a file of exactly that name. Use -LiteralPath."),
         "PathHasWildcards", ErrorCategory.ObjectNotFound, path);
 
+    internal static ErrorRecord NoSuchSetting(string name) => new(
+        new ItemNotFoundException(
+            $"There is no setting '{name}'. Use one of: {string.Join(", ", ImageUtilsConfiguration.Names)}."),
+        "SettingNotFound", ErrorCategory.ObjectNotFound, name);
+
+    internal static ErrorRecord NothingToSet() => new(
+        new PSArgumentException("Nothing is to be changed. Name a setting with its value, or use -Remove."),
+        "NothingToSet", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord SetAndRemoved(string name) => new(
+        new PSArgumentException($"{name} cannot be set and removed at once. Do one of them."),
+        "SetAndRemoved", ErrorCategory.InvalidArgument, name);
+
+    internal static ErrorRecord NoPlaceToTest() => new(
+        new PSArgumentException("There is no place to test. Name a -Destination, a -TemporaryDirectory or a -VolumeSize."),
+        "NoPlaceToTest", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord NoDestination() => new(
+        new PSArgumentException("There is no destination. Name one with -Destination, or use -InPlace."),
+        "NoDestination", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord TwoDestinations() => new(
+        new PSArgumentException("-Destination and -InPlace cannot be used together. Leave one of them out."),
+        "TwoDestinations", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord NoDestinationFormat() => new(
+        new PSArgumentException(
+            "There is no destination format. Name one with -DestinationFormat, give the destination an extension that "
+            + "says it, or set DefaultFormat with Set-ImageUtilsConfiguration."),
+        "NoDestinationFormat", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord DestinationIsTaken(string source, string destination) => new(
+        new PSArgumentException(
+            $"'{source}' would replace '{destination}', which was just made of another source. Convert it on its own, or "
+            + "into another directory."),
+        "DestinationIsTaken", ErrorCategory.ResourceExists, source);
+
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
     {
         ImageFileException file => file.Problem switch
@@ -37,7 +75,35 @@ internal static class ErrorRecords
             ImageFileProblem.CannotOpen => ErrorCategory.OpenError,
             _ => ErrorCategory.ReadError,
         },
-        ImageFormatException or ImageFormatMismatchException or QemuOutputException => ErrorCategory.InvalidData,
+        ConfigurationException configuration => configuration.Problem switch
+        {
+            ConfigurationProblem.Malformed => ErrorCategory.ParserError,
+            ConfigurationProblem.InvalidValue => ErrorCategory.InvalidArgument,
+            ConfigurationProblem.Unsafe => ErrorCategory.SecurityError,
+            ConfigurationProblem.CannotRead => ErrorCategory.ReadError,
+            _ => ErrorCategory.WriteError,
+        },
+        ImageWriteException write => write.Problem switch
+        {
+            ImageWriteProblem.NoSpace => ErrorCategory.ResourceUnavailable,
+            ImageWriteProblem.AccessDenied => ErrorCategory.PermissionDenied,
+            ImageWriteProblem.Exists => ErrorCategory.ResourceExists,
+            ImageWriteProblem.NotFound => ErrorCategory.ObjectNotFound,
+            ImageWriteProblem.InUse => ErrorCategory.ResourceBusy,
+            ImageWriteProblem.NotAFile => ErrorCategory.InvalidType,
+            ImageWriteProblem.TooLarge => ErrorCategory.LimitsExceeded,
+            _ => ErrorCategory.WriteError,
+        },
+        ImageOptionException => ErrorCategory.InvalidArgument,
+        UnsupportedImageException => ErrorCategory.NotImplemented,
+        ConversionDisabledException => ErrorCategory.PermissionDenied,
+        ConversionResultException => ErrorCategory.InvalidResult,
+        VerificationFailedException => ErrorCategory.InvalidResult,
+        SourceChangedException => ErrorCategory.ResourceBusy,
+        DecryptionNotAllowedException or PassphraseException => ErrorCategory.SecurityError,
+        InsufficientSpaceException => ErrorCategory.ResourceUnavailable,
+        ImageTooLargeForVolumeException => ErrorCategory.LimitsExceeded,
+        ImageFormatException or ImageFormatMismatchException or QemuOutputException or VirtualSizeUnknownException => ErrorCategory.InvalidData,
         ImageUnsafeException => ErrorCategory.SecurityError,
         QemuImgNotFoundException or ZstdMissingException => ErrorCategory.NotInstalled,
         QemuDriverMissingException => ErrorCategory.NotImplemented,

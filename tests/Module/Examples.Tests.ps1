@@ -23,6 +23,9 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
     BeforeAll {
         $data = "$root/tests/data"
         Push-Location $TestDrive
+        # Examples that change the configuration must not change this user's.
+        $configurationHome = $env:XDG_CONFIG_HOME
+        $env:XDG_CONFIG_HOME = "$TestDrive/configuration"
         Copy-Item "$data/disk.qcow2", "$data/disk.raw"
         Copy-Item "$data/disk.qcow2" upload.img
         Copy-Item "$data/disk-dynamic.vhd" disk.vhd
@@ -42,7 +45,10 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         function ssh { & $args[1] $args[2..($args.Count - 1)] }
     }
 
-    AfterAll { Pop-Location }
+    AfterAll {
+        $env:XDG_CONFIG_HOME = $configurationHome
+        Pop-Location
+    }
 
     It '<Page>, example <Number> (<Title>) runs' -ForEach $examples {
         $ErrorActionPreference = 'Stop'

@@ -55,6 +55,9 @@ public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
     [ValidateNotNull]
     public FileSystemInfo? InputObject { get; set; }
 
+    /// <summary>Whether the work on many files may go on beside the pipeline: not where it asks, writes or shows progress.</summary>
+    protected virtual bool MayWorkBeside => true;
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -89,6 +92,9 @@ public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
     /// <summary>Does the work on one file, on any thread.</summary>
     /// <param name="path">An absolute path of the operating system.</param>
     protected abstract ValueTask<TResult> WorkAsync(string path);
+
+    /// <summary>Does the work on one file on the pipeline's thread.</summary>
+    protected virtual TResult Work(string path) => Await(WorkAsync(path));
 
     /// <summary>Emits what the work on a file resulted in, on the pipeline's thread.</summary>
     protected abstract void Emit(string path, TResult result);
@@ -164,10 +170,10 @@ public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
         var isQuick = Stopwatch.GetElapsedTime(_lastArrival, now) < s_quickSuccession;
         _inQuickSuccession = isQuick ? _inQuickSuccession + 1 : 0;
         _lastArrival = now;
-        if (_inQuickSuccession < ManyFiles)
+        if (_inQuickSuccession < ManyFiles || !MayWorkBeside)
         {
             EmitPending(0);
-            EmitOne(path, isOneOfMany, () => Await(WorkAsync(path)));
+            EmitOne(path, isOneOfMany, () => Work(path));
             return;
         }
 

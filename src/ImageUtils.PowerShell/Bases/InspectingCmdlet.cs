@@ -34,7 +34,8 @@ public abstract class InspectingCmdlet<TResult> : ImageFileCmdlet<TResult>
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        var policy = Policy ?? SafetyPolicy.Default;
+        var policy = Policy
+            ?? SafetyPolicy.Default with { AllowedVmdkTypes = Configuration.AllowedVmdkTypes };
         _passphrase = Passphrase is null ? null : new Passphrase(Passphrase);
         Options = new InspectionOptions
         {

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using ImageUtils.Configuration;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
 using ImageUtils.Qemu;
@@ -31,23 +32,24 @@ public sealed class GetQemuImageInfoCommand : InspectingCmdlet<QemuImageInfo>
 
     /// <summary>The processor time that qemu-img may take, in seconds; 0: any.</summary>
     [Parameter]
-    [ValidateRange(0, int.MaxValue)]
-    public int CpuTimeLimit { get; set; } = (int)ProcessLimits.Default.CpuTime!.Value.TotalSeconds;
+    [ValidateRange(0, ImageUtilsConfiguration.LongestTimeSeconds)]
+    public int? CpuTimeLimit { get; set; }
 
     /// <summary>The address space that qemu-img may take, in bytes; 0: any.</summary>
     [Parameter]
     [ValidateRange(0, long.MaxValue)]
-    public long AddressSpaceLimit { get; set; } = ProcessLimits.Default.AddressSpace!.Value;
+    public long? AddressSpaceLimit { get; set; }
 
     /// <summary>The time by the clock that qemu-img may take, in seconds; 0: any.</summary>
     [Parameter]
-    [ValidateRange(0, int.MaxValue)]
-    public int TimeLimit { get; set; } = (int)ProcessLimits.Default.WallTime!.Value.TotalSeconds;
+    [ValidateRange(0, ImageUtilsConfiguration.LongestTimeSeconds)]
+    public int? TimeLimit { get; set; }
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
+        var limits = Configuration.QemuLimits;
         _reader = new ImageInfoReader(new ImageInfoOptions
         {
             Engine = Engine,
@@ -55,11 +57,11 @@ public sealed class GetQemuImageInfoCommand : InspectingCmdlet<QemuImageInfo>
             BackingChain = BackingChain,
             ForceShare = ForceShare,
             Inspection = Options,
-            Limits = ProcessLimits.Default with
+            Limits = limits with
             {
-                CpuTime = CpuTimeLimit == 0 ? null : TimeSpan.FromSeconds(CpuTimeLimit),
-                AddressSpace = AddressSpaceLimit == 0 ? null : AddressSpaceLimit,
-                WallTime = TimeLimit == 0 ? null : TimeSpan.FromSeconds(TimeLimit),
+                CpuTime = ToTime(CpuTimeLimit, limits.CpuTime),
+                AddressSpace = AddressSpaceLimit switch { null => limits.AddressSpace, 0 => null, _ => AddressSpaceLimit },
+                WallTime = ToTime(TimeLimit, limits.WallTime),
             },
         });
     }
@@ -69,4 +71,11 @@ public sealed class GetQemuImageInfoCommand : InspectingCmdlet<QemuImageInfo>
 
     /// <inheritdoc/>
     protected override void Emit(string path, QemuImageInfo result) => WriteObject(result);
+
+    private static TimeSpan? ToTime(int? seconds, TimeSpan? otherwise) => seconds switch
+    {
+        null => otherwise,
+        0 => null,
+        { } given => TimeSpan.FromSeconds(given),
+    };
 }

@@ -5,7 +5,7 @@ namespace ImageUtils.Codecs;
 
 /// <summary>
 /// libdeflate's decompressor, where it is installed (Debian's <c>libdeflate0</c>): a quarter to a third faster than
-/// zlib-ng. Only reading uses it: it has no way to limit how far a stream that it writes looks back.
+/// zlib-ng. Only reading uses it: it cannot limit how far back a stream that it writes refers.
 /// </summary>
 internal static unsafe class LibDeflate
 {

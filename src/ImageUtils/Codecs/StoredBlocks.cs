@@ -60,7 +60,7 @@ internal static class StoredBlocks
         return length;
     }
 
-    private static uint Adler32(ReadOnlySpan<byte> bytes)
+    internal static uint Adler32(ReadOnlySpan<byte> bytes)
     {
         const uint Modulus = 65521;
 

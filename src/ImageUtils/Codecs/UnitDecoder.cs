@@ -10,7 +10,9 @@ namespace ImageUtils.Codecs;
 /// </summary>
 /// <remarks>
 /// libdeflate is asked first, where it is installed. What it does not take is left to zlib-ng, so that both accept
-/// the same streams: those that fill the target, even where they would go on (as qemu does).
+/// the same streams: those that fill the target, even where they would go on (as qemu does for qcow2). .NET's own
+/// streams stand in where zlib-ng cannot be called; they refuse some streams that go on into damage, and miss a
+/// checksum that is cut off.
 /// </remarks>
 /// <param name="engines">What may be used; tests leave engines out.</param>
 internal sealed unsafe class UnitDecoder(CodecEngines engines = CodecEngines.All) : IDisposable
@@ -163,11 +165,13 @@ internal sealed unsafe class UnitDecoder(CodecEngines engines = CodecEngines.All
                     return false;
                 }
 
-                // Reads on to the checksum, which a stream that is cut lacks.
-                return !isZlib || unpacked.ReadByte() >= -1;
+                // Reading on compares the checksum.
+                _ = isZlib ? unpacked.ReadByte() : 0;
+                return true;
             }
-            catch (InvalidDataException)
+            catch (Exception exception) when (exception is InvalidDataException or IOException)
             {
+                // The second is what comes of a stream that asks for a dictionary.
                 return false;
             }
         }

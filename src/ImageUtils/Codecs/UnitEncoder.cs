@@ -50,9 +50,7 @@ internal abstract class UnitEncoder : IDisposable
                 : throw new ZstdMissingException();
         }
 
-        return engines.HasFlag(CodecEngines.RuntimeZlib) && RuntimeZlib.IsAvailable
-            ? new ZlibUnitEncoder(codec, chosen)
-            : new StreamUnitEncoder(codec, chosen, maximumUnitLength);
+        return new DeflateUnitEncoder(codec, chosen, maximumUnitLength);
     }
 
     /// <summary>

@@ -55,6 +55,9 @@ internal sealed class Chunk : IDisposable
     /// <summary>The compressed units' bytes.</summary>
     public Memory<byte> Encoded => _encoded;
 
+    /// <summary>The window's hash, where one is made; null where all of it is zero.</summary>
+    public byte[]? Hash { get; set; }
+
     /// <summary>Completes when a worker is done with it.</summary>
     public TaskCompletionSource Ready { get; private set; } = new();
 
@@ -67,6 +70,7 @@ internal sealed class Chunk : IDisposable
         Length = 0;
         Extents.Clear();
         Pieces.Clear();
+        Hash = null;
         Ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 

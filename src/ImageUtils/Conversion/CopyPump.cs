@@ -106,6 +106,7 @@ internal sealed class CopyPump
             await write.ConfigureAwait(false);
         }
 
+        Digest?.Add(chunk.Hash);
         OnPosition?.Invoke(chunk.GuestEnd);
         if (Checkpoint is not null && chunk.GuestEnd % Chunk.Size == 0
             && Stopwatch.GetTimestamp() >= _nextCheckpoint)
@@ -161,7 +162,9 @@ internal sealed class CopyPump
             if (_encoder is not null || _pump.Digest is not null)
             {
                 await chunk.FetchAsync(_reader, cancellationToken).ConfigureAwait(false);
-                _pump.Digest?.Add(chunk.GuestOffset, chunk.Data.Span[..(int)chunk.Length]);
+                chunk.Hash = _pump.Digest is null
+                    ? null
+                    : GuestDigest.HashOf(chunk.GuestOffset, chunk.Data.Span[..(int)chunk.Length]);
             }
             else
             {

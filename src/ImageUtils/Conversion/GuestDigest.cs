@@ -12,30 +12,31 @@ namespace ImageUtils.Conversion;
 internal sealed class GuestDigest
 {
     private readonly byte[] _sum = new byte[SHA256.HashSizeInBytes];
-    private readonly Lock _lock = new();
 
-    /// <summary>Adds a window.</summary>
-    internal void Add(long guestOffset, ReadOnlySpan<byte> window)
+    /// <summary>Hashes a window.</summary>
+    /// <returns>Its hash; null where it is zero and adds nothing.</returns>
+    internal static byte[]? HashOf(long guestOffset, ReadOnlySpan<byte> window)
     {
         var end = window.LastIndexOfAnyExcept((byte)0) + 1;
         if (end == 0)
         {
-            return;
+            return null;
         }
 
         Span<byte> offset = stackalloc byte[sizeof(long)];
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         BinaryPrimitives.WriteInt64LittleEndian(offset, guestOffset);
         using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         sha.AppendData(offset);
         sha.AppendData(window[..end]);
-        sha.GetHashAndReset(hash);
-        lock (_lock)
+        return sha.GetHashAndReset();
+    }
+
+    /// <summary>Adds a window's hash; one caller at a time.</summary>
+    internal void Add(byte[]? hash)
+    {
+        for (var index = 0; index < hash?.Length; index++)
         {
-            for (var index = 0; index < hash.Length; index++)
-            {
-                _sum[index] ^= hash[index];
-            }
+            _sum[index] ^= hash[index];
         }
     }
 
@@ -43,13 +44,7 @@ internal sealed class GuestDigest
     internal void Load(ReadOnlySpan<byte> sum) => sum.CopyTo(_sum);
 
     /// <summary>The sum of what was added so far.</summary>
-    internal byte[] ToArray()
-    {
-        lock (_lock)
-        {
-            return [.. _sum];
-        }
-    }
+    internal byte[] ToArray() => [.. _sum];
 
     /// <summary>Reads a whole disk and makes its hash.</summary>
     internal static async Task<byte[]> OfAsync(
@@ -57,9 +52,10 @@ internal sealed class GuestDigest
     {
         var digest = new GuestDigest();
         await ChunkLine.RunAsync(
-            map, 0, () => new Worker(digest), null,
+            map, 0, () => new Worker(), null,
             (chunk, _) =>
             {
+                digest.Add(chunk.Hash);
                 onPosition?.Invoke(chunk.GuestEnd);
                 return ValueTask.CompletedTask;
             },
@@ -67,14 +63,14 @@ internal sealed class GuestDigest
         return digest.ToArray();
     }
 
-    private sealed class Worker(GuestDigest digest) : ChunkLine.IWorker
+    private sealed class Worker : ChunkLine.IWorker
     {
         private readonly ExtentReader _reader = new();
 
         public async ValueTask PrepareAsync(Chunk chunk, CancellationToken cancellationToken)
         {
             await chunk.FetchAsync(_reader, cancellationToken).ConfigureAwait(false);
-            digest.Add(chunk.GuestOffset, chunk.Data.Span[..(int)chunk.Length]);
+            chunk.Hash = HashOf(chunk.GuestOffset, chunk.Data.Span[..(int)chunk.Length]);
         }
 
         public void Dispose() => _reader.Dispose();

@@ -82,9 +82,10 @@ public abstract class ImageWriter
     }
 
     /// <summary>
-    /// Says that a range of the guest's disk is zero. Needed only for a linear layout on a sink that is not zeroed.
+    /// Says that a range of the guest's disk is zero. Needed only for a linear layout on a sink that is not zeroed, and
+    /// over a backing file or parent that must not show through.
     /// </summary>
-    public ValueTask WriteZeroesAsync(long guestOffset, long length, CancellationToken cancellationToken) =>
+    public virtual ValueTask WriteZeroesAsync(long guestOffset, long length, CancellationToken cancellationToken) =>
         LinearOffset is { } offset && !Sink.IsZeroed
             ? Sink.WriteZeroesAsync(offset + guestOffset, length, cancellationToken)
             : ValueTask.CompletedTask;

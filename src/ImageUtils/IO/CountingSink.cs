@@ -7,6 +7,9 @@ public sealed class CountingSink(bool isZeroed = true) : IByteSink
     /// <summary>The length that the file would have, in bytes.</summary>
     public long Length { get; private set; }
 
+    /// <summary>How many bytes would be written or reserved; the rest of the length is holes.</summary>
+    public long BytesWritten { get; private set; }
+
     /// <inheritdoc/>
     public bool IsZeroed => isZeroed;
 
@@ -15,19 +18,19 @@ public sealed class CountingSink(bool isZeroed = true) : IByteSink
 
     /// <inheritdoc/>
     public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
-        CountAsync(offset + data.Length, cancellationToken);
+        CountAsync(offset, data.Length, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask WriteZeroesAsync(long offset, long length, CancellationToken cancellationToken) =>
-        CountAsync(offset + length, cancellationToken);
+        CountAsync(offset, length, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask AllocateAsync(long offset, long length, CancellationToken cancellationToken) =>
-        CountAsync(offset + length, cancellationToken);
+        CountAsync(offset, length, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask FillAsync(long offset, long length, CancellationToken cancellationToken) =>
-        CountAsync(offset + length, cancellationToken);
+        CountAsync(offset, length, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask SetLengthAsync(long length, CancellationToken cancellationToken)
@@ -44,10 +47,11 @@ public sealed class CountingSink(bool isZeroed = true) : IByteSink
     /// <inheritdoc/>
     public ValueTask FlushAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    private ValueTask CountAsync(long end, CancellationToken cancellationToken)
+    private ValueTask CountAsync(long offset, long length, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        Length = Math.Max(Length, end);
+        BytesWritten += length;
+        Length = Math.Max(Length, offset + length);
         return ValueTask.CompletedTask;
     }
 }

@@ -56,12 +56,6 @@ internal static partial class Posix
         return new FileStatus((FileType)(status.Mode & 0xF000), (long)status.Size, (long)status.Blocks * 512);
     }
 
-    internal static (uint User, uint Group) GetOwner(SafeFileHandle handle)
-    {
-        var status = GetStatx(handle);
-        return (status.User, status.Group);
-    }
-
     private static unsafe Statx GetStatx(SafeFileHandle handle)
     {
         Statx status;
@@ -128,7 +122,7 @@ internal static partial class Posix
     private struct Statx
     {
         [FieldOffset(20)]
-        public uint User;
+        public uint Owner;
 
         [FieldOffset(24)]
         public uint Group;

@@ -113,10 +113,10 @@ internal static partial class PosixWriting
         using var other = Posix.OpenForReading(path, out var error);
         if (error == 0)
         {
-            var (user, group) = Posix.GetOwner(other);
+            var ownership = Posix.GetOwnership(other);
 
             // Only root may give files away; what may not be changed stays with who writes it.
-            _ = ChangeOwner(handle, user, group);
+            _ = ChangeOwner(handle, ownership.Owner, ownership.Group);
         }
     }
 

@@ -60,6 +60,7 @@ public sealed partial class QemuImg
     }
 
     /// <summary>Changes an image's virtual size. What was known of the image is out of date afterwards.</summary>
+    /// <remarks>What is added reads as zeros; in a LUKS volume as noise, for nobody encrypted it.</remarks>
     /// <param name="image">The image; with its chain where it has one.</param>
     /// <param name="virtualSize">How much the guest has then, in bytes.</param>
     /// <param name="shrink">Whether it may become smaller: the guest's data behind the new end is lost.</param>

@@ -7,8 +7,10 @@ public sealed class UnitDecoderTests
 {
     private const int Length = 8192;
 
+    private const CodecEngines OnlyStreams = CodecEngines.Zstd;
+
     private static readonly CodecEngines[] s_engines =
-        [CodecEngines.All, CodecEngines.RuntimeZlib | CodecEngines.Zstd, CodecEngines.None | CodecEngines.Zstd];
+        [CodecEngines.All, CodecEngines.RuntimeZlib | CodecEngines.Zstd, OnlyStreams];
 
     public static TheoryData<UnitCodec> Codecs() => new(InstalledCodecs());
 
@@ -71,12 +73,15 @@ public sealed class UnitDecoderTests
         var (unit, packed) = Sample(codec);
         for (var length = 0; length < packed.Length; length += length < 64 || length > packed.Length - 64 ? 1 : 37)
         {
-            var results = s_engines
-                .Select(engines => Decode(engines, codec, packed[..length], Length)).ToList();
-
-            // Bare deflate may lack its end mark and still give all that is asked; then it is right.
-            Assert.All(results, result => Assert.True(
-                result is null || codec == UnitCodec.Deflate && result.AsSpan().SequenceEqual(unit), $"cut at {length}"));
+            foreach (var engines in s_engines)
+            {
+                // Bare deflate may lack its end mark and still give all that is asked; then it is right.
+                var result = Decode(engines, codec, packed[..length], Length);
+                var mayBeWhole = codec == UnitCodec.Deflate || codec == UnitCodec.Zlib && engines == OnlyStreams;
+                Assert.True(
+                    result is null || (mayBeWhole && length > packed.Length - 8 && Same(result, unit)),
+                    $"cut at {length}, {engines}");
+            }
         }
     }
 
@@ -107,8 +112,8 @@ public sealed class UnitDecoderTests
             }
 
             var results = s_engines.Select(engines => Decode(engines, codec, source, Length)).ToList();
-            Assert.Equal(results[0], results[1]);
-            Assert.Equal(results[0], results[2]);
+            Assert.True(Same(results[0], results[1]), $"round {round}");
+            Assert.True(results[2] is null || Same(results[0], results[2]), $"round {round}");
             refused += results[0] is null ? 1 : 0;
         }
 
@@ -181,6 +186,7 @@ public sealed class UnitDecoderTests
         Assert.Throws<ObjectDisposedException>(() => encoder.Encode(new byte[5], new byte[50]));
     }
 
+    private static bool Same(byte[]? a, byte[]? b) => a.AsSpan().SequenceEqual(b);
     private static IEnumerable<UnitCodec> InstalledCodecs() =>
         Enum.GetValues<UnitCodec>().Where(codec => codec != UnitCodec.Zstd || LibZstd.IsAvailable);
 

@@ -1,19 +1,17 @@
 using System.Buffers.Binary;
-using System.Text;
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Luks;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Qcow2;
 
 /// <summary>QEMU copy-on-write images, versions 2 and 3.</summary>
-internal sealed class Qcow2Format : IImageFormat
+internal sealed class Qcow2Format : IReadableFormat, IWritableFormat
 {
-    // The area of header extensions ends with the first cluster; qemu itself writes a few hundred bytes.
-    private const int MaximumExtensionArea = 32 * 1024;
-
     // What is read of tables that are described or sampled: enough for a thousand snapshots, or an L1 table of 2 TiB.
     private const int MaximumTableRead = 32 * 1024;
 
@@ -36,18 +34,7 @@ internal sealed class Qcow2Format : IImageFormat
 
     public async ValueTask InspectAsync(InspectionContext context, CancellationToken cancellationToken)
     {
-        var bytes = await context.Reader.ReadAsync(0, Qcow2Header.MaximumLength, cancellationToken).ConfigureAwait(false);
-        var needed = bytes.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(bytes.Span[4..]) >= 3
-            ? Qcow2Header.Version3Length
-            : Qcow2Header.Version2Length;
-        if (bytes.Length < needed)
-        {
-            throw new TruncatedImageException(
-                $"The qcow2 header has {needed} bytes at least, but the file has only {bytes.Length}: "
-                + "the file is cut short.");
-        }
-
-        var header = Qcow2Header.Parse(bytes.Span);
+        var header = await Qcow2FirstCluster.ReadHeaderAsync(context.Reader, cancellationToken).ConfigureAwait(false);
         Describe(context.Image, header);
         context.Judge(
             CheckNames.UnknownFeatures,
@@ -77,6 +64,12 @@ internal sealed class Qcow2Format : IImageFormat
                 ? null
                 : $"A qcow2 L2 table is at byte {furthestL2}, but the file has only {fileLength} bytes: it is cut short.");
     }
+
+    public ValueTask<ImageMap> OpenAsync(
+        IByteSource source, ReaderContext context, CancellationToken cancellationToken) =>
+        Qcow2Reader.OpenAsync(source, context, cancellationToken);
+
+    public ImageWriter CreateWriter(WriterOptions options) => new Qcow2Writer(Qcow2Plan.Of(options));
 
     private static void Describe(ImageInspection image, Qcow2Header header)
     {
@@ -125,7 +118,7 @@ internal sealed class Qcow2Format : IImageFormat
         {
             return Qcow2SafetyChecks.FindImpossible(header) is { } impossible
                 ? throw new ImageFormatException(CheckNames.Tables, impossible)
-                : await ReadExtensionsAndNameAsync(context, header, cancellationToken).ConfigureAwait(false);
+                : await Qcow2FirstCluster.ReadAsync(context.Reader, header, cancellationToken).ConfigureAwait(false);
         }
         catch (ImageFormatException)
         {
@@ -133,45 +126,6 @@ internal sealed class Qcow2Format : IImageFormat
             JudgeReferences(context, header, null, null);
             throw;
         }
-    }
-
-    private static async ValueTask<(Qcow2HeaderExtensions Extensions, string? BackingFile)> ReadExtensionsAndNameAsync(
-        InspectionContext context, Qcow2Header header, CancellationToken cancellationToken)
-    {
-        var clusterSize = 1L << (int)header.ClusterBits;
-        var hasName = header.BackingFileOffset != 0;
-        var nameFits = header.BackingFileSize <= Qcow2SafetyChecks.MaximumBackingFileNameLength
-            && header.BackingFileOffset >= Qcow2Header.Version2Length
-            && header.BackingFileOffset <= (ulong)(clusterSize - header.BackingFileSize)
-            && header.BackingFileOffset <= MaximumExtensionArea - Qcow2SafetyChecks.MaximumBackingFileNameLength;
-        if (hasName && !nameFits)
-        {
-            throw new ImageFormatException(
-                CheckNames.Tables,
-                $"The qcow2 backing file name of {header.BackingFileSize} bytes at byte {header.BackingFileOffset} "
-                + $"does not lie in the header's cluster, or is longer than {Qcow2SafetyChecks.MaximumBackingFileNameLength} bytes.");
-        }
-
-        // Extensions lie between the header and the name; nearly always within the bytes that are cached anyway.
-        var nameEnd = hasName ? (long)header.BackingFileOffset + header.BackingFileSize : 0;
-        var extensionsEnd = hasName ? (long)header.BackingFileOffset : Math.Min(clusterSize, MaximumExtensionArea);
-        var area = await context.Reader
-            .ReadAsync(0, (int)Math.Min(clusterSize, Math.Max(HeadCache.CachedLength, nameEnd)), cancellationToken)
-            .ConfigureAwait(false);
-        if (area.Length < nameEnd)
-        {
-            throw new TruncatedImageException(
-                $"The qcow2 backing file name ends at byte {nameEnd}, but the file has only {area.Length}: it is cut short.");
-        }
-
-        var headerEnd = (int)Math.Min(header.HeaderLength, area.Length);
-        var extensions = Qcow2HeaderExtensions.Parse(
-            area.Span[headerEnd..(int)Math.Max(headerEnd, Math.Min(extensionsEnd, area.Length))], headerEnd,
-            mustEnd: !hasName && clusterSize > area.Length);
-        var name = hasName
-            ? Encoding.UTF8.GetString(area.Span.Slice((int)header.BackingFileOffset, (int)header.BackingFileSize))
-            : null;
-        return (extensions, name);
     }
 
     private static void AddTables(

@@ -17,8 +17,9 @@ namespace ImageUtils.Formats.Qcow2;
 /// </remarks>
 internal sealed record Qcow2HeaderExtensions
 {
-    private const uint End = 0;
-    private const uint BackingFormatType = 0xE2792ACA;
+    internal const uint End = 0;
+    internal const uint BackingFormatType = 0xE2792ACA;
+    internal const uint FeatureNamesType = 0x6803F857;
     private const uint DataFileType = 0x44415441;
     private const uint BitmapsType = 0x23852875;
     private const uint EncryptionType = 0x0537BE77;

@@ -32,45 +32,69 @@ internal static class Qcow2SnapshotTable
     internal static List<ImageSnapshot> Parse(ReadOnlySpan<byte> bytes, uint count)
     {
         var snapshots = new List<ImageSnapshot>();
-        var at = 0;
-        while (snapshots.Count < count && at + FixedLength <= bytes.Length)
+        while (snapshots.Count < count && ParseEntry(bytes, snapshots.Count) is { } entry)
         {
-            var entry = bytes[at..];
-            var idLength = BinaryPrimitives.ReadUInt16BigEndian(entry[12..]);
-            var nameLength = BinaryPrimitives.ReadUInt16BigEndian(entry[14..]);
-            var extraLength = BinaryPrimitives.ReadUInt32BigEndian(entry[36..]);
-            if (extraLength > MaximumExtraLength)
-            {
-                throw new ImageFormatException(
-                    CheckNames.Tables,
-                    $"The qcow2 snapshot table's entry {snapshots.Count} has {extraLength} bytes of extra data; "
-                    + $"{MaximumExtraLength} is the most that is accepted.");
-            }
-
-            var length = FixedLength + (int)extraLength + idLength + nameLength;
-            if (length > entry.Length)
-            {
-                break;
-            }
-
-            var extra = entry.Slice(FixedLength, (int)extraLength);
-            var names = entry[(FixedLength + (int)extraLength)..];
-            var clock = BinaryPrimitives.ReadUInt64BigEndian(entry[24..]);
-            var icount = extraLength >= 24 ? BinaryPrimitives.ReadUInt64BigEndian(extra[16..]) : ulong.MaxValue;
-            snapshots.Add(new ImageSnapshot(
-                Encoding.UTF8.GetString(names[..idLength]),
-                Encoding.UTF8.GetString(names.Slice(idLength, nameLength)),
-                extraLength >= 8
-                    ? (long)BinaryPrimitives.ReadUInt64BigEndian(extra)
-                    : BinaryPrimitives.ReadUInt32BigEndian(entry[32..]),
-                DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadUInt32BigEndian(entry[16..]))
-                    .AddTicks(BinaryPrimitives.ReadUInt32BigEndian(entry[20..]) / 100),
-                TimeSpan.FromTicks((long)(clock / 100)),
-                icount == ulong.MaxValue ? null : (long)icount,
-                extraLength >= 16 ? (long)BinaryPrimitives.ReadUInt64BigEndian(extra[8..]) : null));
-            at += length + 7 & ~7;
+            snapshots.Add(entry.Snapshot);
+            bytes = bytes[Math.Min(entry.Length, bytes.Length)..];
         }
 
         return snapshots;
     }
+
+    /// <summary>Reads the entry that the bytes begin with; null where they end within it.</summary>
+    /// <param name="bytes">From the entry on.</param>
+    /// <param name="index">Which entry it is, for messages.</param>
+    /// <exception cref="ImageFormatException">Its extra data is longer than any reader accepts.</exception>
+    internal static Qcow2Snapshot? ParseEntry(ReadOnlySpan<byte> bytes, int index)
+    {
+        if (bytes.Length < FixedLength)
+        {
+            return null;
+        }
+
+        var idLength = BinaryPrimitives.ReadUInt16BigEndian(bytes[12..]);
+        var nameLength = BinaryPrimitives.ReadUInt16BigEndian(bytes[14..]);
+        var extraLength = BinaryPrimitives.ReadUInt32BigEndian(bytes[36..]);
+        if (extraLength > MaximumExtraLength)
+        {
+            throw new ImageFormatException(
+                CheckNames.Tables,
+                $"The qcow2 snapshot table's entry {index} has {extraLength} bytes of extra data; "
+                + $"{MaximumExtraLength} is the most that is accepted.");
+        }
+
+        var length = FixedLength + (int)extraLength + idLength + nameLength;
+        if (length > bytes.Length)
+        {
+            return null;
+        }
+
+        var extra = bytes.Slice(FixedLength, (int)extraLength);
+        var names = bytes[(FixedLength + (int)extraLength)..];
+        var clock = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
+        var icount = extraLength >= 24 ? BinaryPrimitives.ReadUInt64BigEndian(extra[16..]) : ulong.MaxValue;
+        var snapshot = new ImageSnapshot(
+            Encoding.UTF8.GetString(names[..idLength]),
+            Encoding.UTF8.GetString(names.Slice(idLength, nameLength)),
+            extraLength >= 8
+                ? (long)BinaryPrimitives.ReadUInt64BigEndian(extra)
+                : BinaryPrimitives.ReadUInt32BigEndian(bytes[32..]),
+            DateTimeOffset.FromUnixTimeSeconds(BinaryPrimitives.ReadUInt32BigEndian(bytes[16..]))
+                .AddTicks(BinaryPrimitives.ReadUInt32BigEndian(bytes[20..]) / 100),
+            TimeSpan.FromTicks((long)(clock / 100)),
+            icount == ulong.MaxValue ? null : (long)icount,
+            extraLength >= 16 ? (long)BinaryPrimitives.ReadUInt64BigEndian(extra[8..]) : null);
+        return new Qcow2Snapshot(
+            snapshot,
+            BinaryPrimitives.ReadUInt64BigEndian(bytes),
+            BinaryPrimitives.ReadUInt32BigEndian(bytes[8..]),
+            length + 7 & ~7);
+    }
 }
+
+/// <summary>An entry of the snapshot table.</summary>
+/// <param name="Snapshot">What it says of the snapshot.</param>
+/// <param name="L1TableOffset">Where the snapshot's L1 table lies in the file.</param>
+/// <param name="L1Size">How many entries that has.</param>
+/// <param name="Length">The entry's length in the table, in bytes.</param>
+internal sealed record Qcow2Snapshot(ImageSnapshot Snapshot, ulong L1TableOffset, uint L1Size, int Length);

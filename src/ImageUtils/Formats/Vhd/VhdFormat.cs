@@ -1,12 +1,14 @@
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vhd;
 
 /// <summary>Virtual Hard Disks: fixed, dynamic and differencing.</summary>
-internal sealed class VhdFormat : IImageFormat
+internal sealed class VhdFormat : IReadableFormat, IWritableFormat
 {
     // What is read of the block allocation table: the entries of 16 GiB with blocks of the usual 2 MiB.
     private const int MaximumTableRead = 32 * 1024;
@@ -48,8 +50,14 @@ internal sealed class VhdFormat : IImageFormat
         }
     }
 
+    public ValueTask<ImageMap> OpenAsync(
+        IByteSource source, ReaderContext context, CancellationToken cancellationToken) =>
+        VhdReader.OpenAsync(source, context, cancellationToken);
+
+    public ImageWriter CreateWriter(WriterOptions options) => VhdWriterOptions.CreateWriter(options);
+
     /// <summary>The footer in a file's last 512 bytes, of 512 bytes or 511; empty where there is none.</summary>
-    private static ReadOnlyMemory<byte> FindFooter(ReadOnlyMemory<byte> tail)
+    internal static ReadOnlyMemory<byte> FindFooter(ReadOnlyMemory<byte> tail)
     {
         if (tail.Length == VhdFooter.Length && tail.Span.StartsWith(VhdFooter.Cookie))
         {

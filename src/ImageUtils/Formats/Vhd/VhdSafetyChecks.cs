@@ -22,7 +22,8 @@ internal static class VhdSafetyChecks
     /// <summary>The longest platform data that is read; paths end at 4 KiB everywhere.</summary>
     internal const uint MaximumLocatorLength = 4096;
 
-    private const uint UnusedEntry = uint.MaxValue;
+    /// <summary>What the table says of a block that has no place.</summary>
+    internal const uint UnusedEntry = uint.MaxValue;
 
     internal static IReadOnlyList<SafetyCheck> Declared { get; } =
     [
@@ -199,17 +200,22 @@ internal static class VhdSafetyChecks
 
             var offset = (long)entry * VhdFooter.SectorSize;
             furthestEnd = Math.Max(furthestEnd, offset + length);
-            if (misplaced is null
-                && (FindOverlap(footer, offset, length)
-                    ?? (Overlap(offset, length, (long)header.TableOffset, header.TableLength) ? "table itself" : null))
-                is { } overlapped)
-            {
-                misplaced = $"The VHD block allocation table's entry {at / 4} points at byte {offset}, where the block "
-                    + $"overlaps the {overlapped}.";
-            }
+            misplaced ??= FindMisplacedBlock(footer, header, at / 4, offset);
         }
 
         return misplaced;
+    }
+
+    /// <summary>What a block at an offset, with its bitmap, overlaps.</summary>
+    internal static string? FindMisplacedBlock(VhdFooter footer, VhdDynamicHeader header, long entry, long offset)
+    {
+        var length = header.BitmapSize + header.BlockSize;
+        var overlapped = FindOverlap(footer, offset, length)
+            ?? (Overlap(offset, length, (long)header.TableOffset, header.TableLength) ? "table itself" : null);
+        return overlapped is null
+            ? null
+            : $"The VHD block allocation table's entry {entry} points at byte {offset}, where the block "
+                + $"overlaps the {overlapped}.";
     }
 
     private static string? FindImpossibleSize(VhdFooter footer) =>

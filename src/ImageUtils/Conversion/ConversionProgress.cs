@@ -1,0 +1,24 @@
+namespace ImageUtils.Conversion;
+
+/// <summary>How far a conversion is.</summary>
+/// <param name="Stage">What is being done.</param>
+/// <param name="Position">How far on the guest's disk, in bytes.</param>
+/// <param name="Total">The disk's size in bytes.</param>
+public readonly record struct ConversionProgress(ConversionStage Stage, long Position, long Total)
+{
+    /// <summary>How much is done, 0 to 100.</summary>
+    public double Percent => Total == 0 ? 100 : 100.0 * Position / Total;
+}
+
+/// <summary>What a conversion is doing.</summary>
+public enum ConversionStage
+{
+    /// <summary>Moving data.</summary>
+    Converting,
+
+    /// <summary>Waiting for the disk.</summary>
+    Flushing,
+
+    /// <summary>Reading back.</summary>
+    Verifying,
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using ImageUtils.Errors;
+using ImageUtils.Formats;
+using ImageUtils.IO;
+
+namespace ImageUtils.Conversion;
+
+/// <summary>
+/// Converts images: the source is inspected and must be safe and what it is claimed to be; the result is inspected and
+/// must be what was asked for; a destination is complete and flushed, or not there.
+/// </summary>
+public static class ImageConverter
+{
+    /// <summary>Converts one image.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="progress">Is told how far it is, several times a second.</param>
+    /// <param name="cancellationToken">Ends the work; what was half written is removed when this returns.</param>
+    /// <exception cref="ImageFileException">The source cannot be read.</exception>
+    /// <exception cref="ImageUnsafeException">The source failed a check.</exception>
+    /// <exception cref="ImageFormatMismatchException">The source is not what it is claimed to be.</exception>
+    /// <exception cref="UnsupportedImageException">Nothing at hand reads the source or writes the target.</exception>
+    /// <exception cref="ImageOptionException">The target format does not have an option.</exception>
+    /// <exception cref="ImageWriteException">The destination exists, is too small, full, or cannot be written.</exception>
+    /// <exception cref="ConversionDisabledException">The configuration forbids it.</exception>
+    /// <exception cref="ConversionResultException">The result is not what it should be.</exception>
+    /// <exception cref="VerificationFailedException">What was read back is not what was written.</exception>
+    public static async Task<ImageConversionResult> ConvertAsync(
+        ConversionRequest request,
+        IProgress<ConversionProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var started = Stopwatch.GetTimestamp();
+        var destination = Destination.Resolve(request.DestinationPath);
+        if (request.Engine == ConversionEngine.Qemu || NeedsQemu(request))
+        {
+            return await QemuConversion.RunAsync(request, destination, started, progress, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        OpenedImage source;
+        try
+        {
+            source = await ImageOpener.OpenAsync(request.SourcePath, request.Source, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (UnsupportedImageException) when (request.Engine == ConversionEngine.Auto)
+        {
+            return await QemuConversion.RunAsync(request, destination, started, progress, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        using (source)
+        {
+            ThrowIfDisabled(request, source.Format);
+            return await new NativeConversion(request, source, destination, progress)
+                .RunAsync(started, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The exact size of the file that a conversion would make; what is compressed is compressed for it.</summary>
+    /// <param name="request">The conversion; its destination is not looked at.</param>
+    /// <param name="progress">Is told how far it is.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <inheritdoc cref="ConvertAsync" path="/exception"/>
+    public static async Task<ImageMeasurement> MeasureAsync(
+        ConversionRequest request,
+        IProgress<ConversionProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        using var source = await ImageOpener.OpenAsync(request.SourcePath, request.Source, cancellationToken)
+            .ConfigureAwait(false);
+        return await new NativeConversion(request, source, "", progress).MeasureAsync(cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    /// <summary>The formats that are written natively.</summary>
+    public static IReadOnlyList<ImageFormat> WritableFormats { get; } =
+    [
+        ImageFormat.Raw, .. FormatRegistry.All.OfType<IWritableFormat>().Select(format => format.Format),
+    ];
+
+    /// <summary>The formats that are read natively.</summary>
+    public static IReadOnlyList<ImageFormat> ReadableFormats { get; } =
+    [
+        ImageFormat.Raw, ImageFormat.Iso, ImageFormat.Gpt, ImageFormat.Mbr,
+        .. FormatRegistry.All.OfType<IReadableFormat>().Select(format => format.Format),
+    ];
+
+    internal static IWritableFormat? FindWriter(ImageFormat format) =>
+        (format == ImageFormat.Raw ? FormatRegistry.Raw : FormatRegistry.All.FirstOrDefault(one => one.Format == format))
+        as IWritableFormat;
+
+    /// <summary>Refuses a change of format where the configuration forbids any.</summary>
+    internal static void ThrowIfDisabled(ConversionRequest request, ImageFormat found)
+    {
+        if (request.ConversionDisabled && (request.DestinationFormat.ToQemuName() ?? "") != found.ToQemuName())
+        {
+            throw new ConversionDisabledException(request.SourcePath, found, request.DestinationFormat);
+        }
+    }
+
+    private static bool NeedsQemu(ConversionRequest request) =>
+        request.Engine == ConversionEngine.Auto
+        && (FindWriter(request.DestinationFormat) is null || request.Qemu.Encryption is not null);
+}

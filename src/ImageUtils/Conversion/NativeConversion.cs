@@ -1,0 +1,240 @@
+using System.Diagnostics;
+using ImageUtils.Errors;
+using ImageUtils.IO;
+using ImageUtils.Mapping;
+
+namespace ImageUtils.Conversion;
+
+/// <summary>One conversion by the native engine: plan, copy, finish, flush, inspect, verify, name.</summary>
+internal sealed class NativeConversion
+{
+    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
+
+    private readonly ConversionRequest _request;
+    private readonly OpenedImage _source;
+    private readonly string _destination;
+    private readonly IProgress<ConversionProgress>? _progress;
+    private readonly ImageMap _map;
+    private readonly WriterOptions _options;
+    private long _lastProgress;
+
+    internal NativeConversion(
+        ConversionRequest request,
+        OpenedImage source,
+        string destination,
+        IProgress<ConversionProgress>? progress)
+    {
+        _request = request;
+        _source = source;
+        _destination = destination;
+        _progress = progress;
+        _map = request.VirtualSize is { } size && size != source.Map.VirtualSize
+            ? new ResizedMap(source.Map, size)
+            : source.Map;
+        _options = BestEffort(request.Target, request.DestinationFormat) with { VirtualSize = _map.VirtualSize };
+    }
+
+    internal async Task<ImageConversionResult> RunAsync(long started, CancellationToken cancellationToken)
+    {
+        ThrowIfDestinationIsSource();
+        var writer = MakeWriter();
+        if (_request.CheckSpace)
+        {
+            await CheckSpaceAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        using var destination = _request.Resume
+            ? Destination.OpenPartial(_destination, _request.Overwrite)
+            : Destination.Create(_destination, _request.Overwrite);
+        var sink = destination.Sink;
+        var stamp = SourceStamp.Of(_source);
+        var journal = _request.Resume
+            ? new ResumeJournal(
+                ResumeJournal.PathOf(_destination), ResumeJournal.FingerprintOf(_source, _request, _options))
+            : null;
+        var digest = _request.Verify ? new GuestDigest() : null;
+        var start = await BeginAsync(writer, sink, journal, digest, cancellationToken).ConfigureAwait(false);
+        var pump = new CopyPump(_map, writer, sink)
+        {
+            AllowClone = !_request.Verify && _options.Preallocation == PreallocationMode.Off,
+            Digest = digest,
+            Limiter = _request.BandwidthLimit is { } limit ? new TokenBucket(limit) : null,
+            OnPosition = position => Report(ConversionStage.Converting, position),
+            Checkpoint = journal is null
+                ? null
+                : (position, token) => StoreAsync(journal, writer, destination, digest, position, token),
+        };
+        await pump.RunAsync(start, cancellationToken).ConfigureAwait(false);
+        await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
+        await ZeroRestOfDeviceAsync(writer, sink, cancellationToken).ConfigureAwait(false);
+        Report(ConversionStage.Flushing, _map.VirtualSize);
+        await FlushAsync(sink, cancellationToken).ConfigureAwait(false);
+        if (_request.InPlace)
+        {
+            destination.TakePermissionsOf(_source.Path);
+        }
+
+        stamp.ThrowIfChanged();
+        var (inspection, length) = await ResultCheck.InspectAsync(
+            destination, _request, writer.VirtualSize, cancellationToken).ConfigureAwait(false);
+        if (digest is not null)
+        {
+            await ResultCheck.VerifyAsync(
+                destination, _request, digest.ToArray(),
+                position => Report(ConversionStage.Verifying, position), cancellationToken).ConfigureAwait(false);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        destination.Commit();
+        journal?.Remove();
+        return new ImageConversionResult
+        {
+            Source = _source.Path,
+            Destination = destination.Path,
+            SourceFormat = _source.Format,
+            DestinationFormat = _request.DestinationFormat,
+            Subformat = inspection.Subformat,
+            VirtualSize = writer.VirtualSize,
+            FileSize = length,
+            BytesRead = pump.BytesRead,
+            BytesWritten = sink.BytesWritten,
+            BytesShared = pump.BytesCloned,
+            Duration = Stopwatch.GetElapsedTime(started),
+            Engine = ConversionEngine.Native,
+            Verified = digest is not null,
+            ResumedAt = start > 0 ? start : null,
+        };
+    }
+
+    internal async Task<ImageMeasurement> MeasureAsync(CancellationToken cancellationToken)
+    {
+        var writer = MakeWriter();
+        var sink = new CountingSink();
+        await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
+        var pump = new CopyPump(_map, writer, sink)
+        {
+            OnPosition = position => Report(ConversionStage.Converting, position),
+        };
+        await pump.RunAsync(0, cancellationToken).ConfigureAwait(false);
+        await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
+        return new ImageMeasurement(
+            _request.DestinationFormat, writer.VirtualSize, sink.Length, sink.BytesWritten,
+            await ConversionPlan.FullLengthAsync(MakeWriter(), _map.VirtualSize, cancellationToken)
+                .ConfigureAwait(false));
+    }
+
+    private static async Task FlushAsync(FileByteSink sink, CancellationToken cancellationToken)
+    {
+        // The disk may take long, and the call cannot be ended: whoever cancels does not wait for it. The descriptor
+        // stays open until it is done, whoever closes it meanwhile.
+        await Task.Run(() => sink.FlushAsync(CancellationToken.None).AsTask(), CancellationToken.None)
+            .WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    // Compression is asked for of many images at once; those that cannot be compressed are written as they are.
+    private static WriterOptions BestEffort(WriterOptions target, ImageFormat format) => target with
+    {
+        Compress = target.Compress && format == ImageFormat.Qcow2,
+        Subformat = target.Compress && format == ImageFormat.Vmdk ? target.Subformat ?? "streamOptimized" : target.Subformat,
+    };
+
+    private ImageWriter MakeWriter()
+    {
+        var format = ImageConverter.FindWriter(_request.DestinationFormat) ?? throw new UnsupportedImageException(
+            $"{_request.DestinationFormat.ToName()} is not written natively. Written natively are "
+            + $"{string.Join(", ", ImageConverter.WritableFormats.Select(one => one.ToName()))}; -Engine Qemu writes "
+            + "what qemu-img can.");
+        return format.CreateWriter(_options);
+    }
+
+    private void ThrowIfDestinationIsSource()
+    {
+        var source = Destination.Resolve(_source.Path);
+        if ((!_request.InPlace && source == _destination)
+            || _source.BasedOn.Contains(_destination, StringComparer.Ordinal))
+        {
+            throw new ImageWriteException(
+                ImageWriteProblem.Exists, _destination,
+                $"'{_destination}' is the source, or one of the files that it is based on. Choose another destination, "
+                + "or convert in place with -InPlace.");
+        }
+    }
+
+    private async ValueTask CheckSpaceAsync(CancellationToken cancellationToken)
+    {
+        // What compresses is not known before it has been compressed.
+        var planner = MakeWriter();
+        if (planner.Compression is null)
+        {
+            var planned = await ConversionPlan.MakeAsync(planner, _map, cancellationToken).ConfigureAwait(false);
+            planned.ThrowIfNoSpace(_destination);
+        }
+    }
+
+    private static async ValueTask<long> BeginAsync(
+        ImageWriter writer,
+        FileByteSink sink,
+        ResumeJournal? journal,
+        GuestDigest? digest,
+        CancellationToken cancellationToken)
+    {
+        if (journal?.TryLoad() is { } point)
+        {
+            await sink.SetLengthAsync(point.FileLength, cancellationToken).ConfigureAwait(false);
+            using var state = new BinaryReader(new MemoryStream(point.WriterState));
+            writer.LoadState(sink, state);
+            digest?.Load(point.Digest);
+            return point.GuestOffset;
+        }
+
+        if (journal is not null)
+        {
+            journal.Remove();
+            await sink.SetLengthAsync(0, cancellationToken).ConfigureAwait(false);
+        }
+
+        await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
+        return 0;
+    }
+
+    private static async ValueTask StoreAsync(
+        ResumeJournal journal,
+        ImageWriter writer,
+        Destination destination,
+        GuestDigest? digest,
+        long position,
+        CancellationToken cancellationToken)
+    {
+        await FlushAsync(destination.Sink, cancellationToken).ConfigureAwait(false);
+        using var memory = new MemoryStream();
+        using (var state = new BinaryWriter(memory))
+        {
+            writer.SaveState(state);
+        }
+
+        journal.Store(new ResumePoint(
+            position, new FileInfo(destination.PartPath!).Length, digest?.ToArray() ?? new byte[32],
+            memory.ToArray()));
+    }
+
+    // What a device held after the image's end would be the guest's to read: a volume is often larger than its image.
+    private static async ValueTask ZeroRestOfDeviceAsync(
+        ImageWriter writer, FileByteSink sink, CancellationToken cancellationToken)
+    {
+        if (sink.Capacity is { } capacity && writer.LinearOffset == 0 && capacity > writer.VirtualSize)
+        {
+            await sink.WriteZeroesAsync(writer.VirtualSize, capacity - writer.VirtualSize, cancellationToken)
+                .ConfigureAwait(false);
+        }
+    }
+
+    private void Report(ConversionStage stage, long position)
+    {
+        var now = Stopwatch.GetTimestamp();
+        if (_progress is not null && Stopwatch.GetElapsedTime(_lastProgress, now) >= s_progressInterval)
+        {
+            _lastProgress = now;
+            _progress.Report(new ConversionProgress(stage, position, _map.VirtualSize));
+        }
+    }
+}
