@@ -200,6 +200,22 @@ public static class VhdxCases
         return SealCopies(image.Put(Regions2, image[Regions1..(Regions1 + 65536)].ToArray()));
     }
 
+    /// <summary>The CRC-32C of bytes that hold zeros where it goes.</summary>
+    public static uint Crc(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+        {
+            crc ^= value;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                crc = (crc >> 1) ^ ((crc & 1) == 0 ? 0 : 0x82F63B78);
+            }
+        }
+
+        return ~crc;
+    }
+
     // With the metadata behind the block allocation table, where qemu-img puts it.
     private static BuiltImage Swapped()
     {
@@ -236,17 +252,7 @@ public static class VhdxCases
     private static BuiltImage SealChecksum(BuiltImage image, int at, int length)
     {
         image.Little32(at + 4, 0);
-        var crc = uint.MaxValue;
-        foreach (var value in image[at..(at + length)])
-        {
-            crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ ((crc & 1) == 0 ? 0 : 0x82F63B78);
-            }
-        }
-
-        return image.Little32(at + 4, ~crc);
+        return image.Little32(at + 4, Crc(image[at..(at + length)]));
     }
 
     private static byte[] Id(string guid) => Guid.Parse(guid).ToByteArray();
