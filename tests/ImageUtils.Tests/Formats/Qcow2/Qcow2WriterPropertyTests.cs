@@ -84,7 +84,10 @@ public sealed class Qcow2WriterPropertyTests
         // 63 units of some 20 bytes: alone, by threes, or all in a host cluster of 4 KiB.
         var options = new WriterOptions
         {
-            VirtualSize = 63 * 4096, ClusterSize = 4096, RefcountBits = refcountBits, Compress = true,
+            VirtualSize = 63 * 4096,
+            ClusterSize = 4096,
+            RefcountBits = refcountBits,
+            Compress = true,
         };
         var sink = new MemorySink();
         var disk = new byte[63 * 4096];
