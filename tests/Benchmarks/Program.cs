@@ -2,11 +2,18 @@ using BenchmarkDotNet.Running;
 using ImageUtils.Benchmarks;
 
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
+// dotnet run -c Release --project tests/Benchmarks -- conversion [--disk FILE] [--directory DIRECTORY] [--pairs 5]
+//     [--only WORK] [--imageutils PROGRAM] [--write]   the console front against qemu-img, whole processes
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
 {
     return InspectionRace.Run();
+}
+
+if (args is ["conversion", ..])
+{
+    return ConversionRace.Run(args.AsSpan(1));
 }
 
 if (args is ["verdicts", ..])
