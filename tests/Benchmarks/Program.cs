@@ -4,6 +4,8 @@ using ImageUtils.Benchmarks;
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
 // dotnet run -c Release --project tests/Benchmarks -- conversion [--disk FILE] [--directory DIRECTORY] [--pairs 5]
 //     [--only WORK] [--imageutils PROGRAM] [--write]   the console front against qemu-img, whole processes
+// dotnet run -c Release --project tests/Benchmarks -- memory [--directory DIRECTORY] [--islands 131072]
+//     [--imageutils PROGRAM] [--write]                the most memory, on images that are large or in many pieces
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
@@ -14,6 +16,11 @@ if (args is ["inspection", ..])
 if (args is ["conversion", ..])
 {
     return ConversionRace.Run(args.AsSpan(1));
+}
+
+if (args is ["memory", ..])
+{
+    return MemoryPeaks.Run(args.AsSpan(1));
 }
 
 if (args is ["verdicts", ..])
