@@ -7,6 +7,8 @@ var root = new RootCommand("Says what disk images really are and whether they ar
     InfoCommand.Create(),
     ChecksCommand.Create(),
     ConvertCommand.Create(),
+    CreateCommand.Create(),
+    ResizeCommand.Create(),
 };
 var result = root.Parse(args);
 var code = await result.InvokeAsync().ConfigureAwait(false);
