@@ -44,10 +44,15 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
         return new ConversionPlan(sink.Length, Math.Min(data + sink.BytesWritten, sink.Length));
     }
 
-    /// <summary>The length of the file if every unit of the disk held data.</summary>
-    internal static async ValueTask<long> FullLengthAsync(
+    /// <summary>The length of the file if every unit held data; null where nobody knows it.</summary>
+    internal static async ValueTask<long?> FullLengthAsync(
         ImageWriter writer, long virtualSize, CancellationToken cancellationToken)
     {
+        if (writer.Compression is { IsOptional: false })
+        {
+            return null;
+        }
+
         var sink = new CountingSink();
         await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
         if (writer.LinearOffset is null)

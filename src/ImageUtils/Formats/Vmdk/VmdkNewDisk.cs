@@ -43,8 +43,8 @@ internal sealed record VmdkNewDisk
         {
             throw new ImageOptionException(
                 nameof(options.VirtualSize),
-                $"A VMDK with grains of {GrainLength} bytes is written for disks of up to {MaximumTables * span} bytes; "
-                + $"this one has {options.VirtualSize}.");
+                $"A VMDK with grains of {GrainLength} bytes is written for disks of up to {MaximumTables * span} "
+                + $"bytes; this one has {options.VirtualSize}.");
         }
 
         if (options.AdapterType is { } adapter && (adapter.Length is 0 or > 32 || !adapter.All(char.IsAsciiLetterOrDigit)))
