@@ -48,6 +48,13 @@ internal static class KeptOptions
                 image, ImageResizeProblem.NotResizable,
                 "It has extended L2 entries, which are not written natively. Use -Engine Qemu.");
         }
+
+        if (found.Details is VhdxDetails { LogicalSectorSize: not (null or 512) } vhdx)
+        {
+            throw No(
+                image, ImageResizeProblem.NotResizable,
+                $"Its guest addresses sectors of {vhdx.LogicalSectorSize} bytes; those of 512 alone are written.");
+        }
     }
 
     /// <summary>The options that make the same kind of image.</summary>
