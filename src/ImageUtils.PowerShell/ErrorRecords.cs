@@ -101,6 +101,13 @@ internal static class ErrorRecords
             ImageWriteProblem.TooLarge => ErrorCategory.LimitsExceeded,
             _ => ErrorCategory.WriteError,
         },
+        ImageResizeException resize => resize.Problem switch
+        {
+            ImageResizeProblem.BlockDevice or ImageResizeProblem.NotResizable => ErrorCategory.NotImplemented,
+            ImageResizeProblem.NotClean => ErrorCategory.InvalidData,
+            ImageResizeProblem.TooLarge => ErrorCategory.LimitsExceeded,
+            _ => ErrorCategory.InvalidOperation,
+        },
         ImageOptionException => ErrorCategory.InvalidArgument,
         UnsupportedImageException => ErrorCategory.NotImplemented,
         ConversionDisabledException => ErrorCategory.PermissionDenied,
