@@ -35,6 +35,8 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         $volume = "$TestDrive/volume"
         $new = ConvertTo-SecureString secret -AsPlainText -Force
         qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
+        qemu-img create -q -f qcow2 data.qcow2 1M
+        qemu-img create -q -f vpc data.vhd 20M
         'secret' | Set-Content key -NoNewline
         foreach ($try in 1..10) {
             qemu-img create -q -f luks --object secret,id=s,file=key -o key-secret=s,iter-time=10 volume.luks 1M 2>$null

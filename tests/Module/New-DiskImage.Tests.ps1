@@ -78,7 +78,7 @@ Describe 'New-DiskImage' {
         $secret = ConvertTo-SecureString secret -AsPlainText -Force
         $image = New-DiskImage volume.luks -Size 2MB -Passphrase $secret -CipherSpec aes-xts-plain64 -KeySize 512
         $image.Format | Should -Be Luks
-        (Test-ImageFormat volume.luks -Passphrase $secret).InnerFormat | Should -Be Raw
+        $image.FormatSpecific | Should -BeOfType ImageUtils.Formats.Luks.LuksDetails
         Get-ChildItem -Force | Should -HaveCount 2
     }
 

@@ -28,7 +28,7 @@ Describe 'Resize-DiskImage' {
         (Resize-DiskImage disk.qcow2 +10GB).NewSize | Should -Be (10GB + 1MB)
         (Resize-DiskImage disk.qcow2 '-10G' -AllowShrink).NewSize | Should -Be 1MB
         (Resize-DiskImage disk.vdi -Size +512K).Method | Should -Be Rewritten
-        (Get-QemuImageInfo disk.vdi).VirtualSize | Should -Be (1MB + 512KB)
+        (Get-QemuImageInfo disk.vdi).VirtualSize | Should -Be (64MB + 512KB)
     }
 
     It 'takes files from the pipeline, and goes on after one that fails' {
