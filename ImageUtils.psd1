@@ -15,10 +15,13 @@
     AliasesToExport      = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Compare-DiskImage'
         'ConvertFrom-QemuImageInfo'
+        'Get-DiskImageMap'
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
+        'Measure-DiskImage'
         'New-ImagePolicy'
         'Set-ImageUtilsConfiguration'
         'Test-ImageFormat'

@@ -137,7 +137,7 @@ public sealed class AllocationPicture
 
     /// <summary>What cells and rows stand for, in words.</summary>
     public string Scale =>
-        $"a cell is {ByteSize.ToText(CellLength)}, a row {ByteSize.ToText(CellLength * Columns)}"
+        $"A cell is {ByteSize.ToText(CellLength)}, a row {ByteSize.ToText(CellLength * Columns)}"
         + (Start > 0 ? $", from {ByteSize.ToText(Start)} on" : "");
 
     /// <summary>The picture in characters, with a legend.</summary>
@@ -157,7 +157,8 @@ public sealed class AllocationPicture
             lines.Add(line.Append(row == Rows - 1 && _cells.Length % Columns != 0 ? '▏' : '│').ToString());
         }
 
-        lines.Add($"· nothing  ░ up to 1/3  ▒ up to 2/3  ▓ more  █ all;  {Scale}");
+        lines.Add("· nothing  ░ up to 1/3  ▒ up to 2/3  ▓ more  █ all");
+        lines.Add(Scale);
         return lines;
     }
 
