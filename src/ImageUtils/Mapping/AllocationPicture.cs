@@ -111,9 +111,8 @@ public sealed class AllocationPicture
         var end = Math.Min(extent.End, Start + Length);
         while (at < end)
         {
-            var index = (at - Start) / CellLength;
-            var next = Math.Min(end, Start + (index + 1) * CellLength);
-            ref var cell = ref _cells[index];
+            ref var cell = ref _cells[(at - Start) / CellLength];
+            var next = at + Math.Min(end - at, CellLength - (at - Start) % CellLength);
             cell = extent.Kind switch
             {
                 DiskExtentKind.Data => cell with { DataBytes = cell.DataBytes + next - at },
