@@ -2,6 +2,7 @@ using System.Text.Json;
 using ImageUtils.Codecs;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
+using ImageUtils.IO;
 using ImageUtils.Tests.Support;
 
 namespace ImageUtils.Tests.Conversion;
@@ -92,23 +93,26 @@ public sealed class MeasureTests : IDisposable
     [Fact]
     public async Task A_stream_of_more_units_than_are_tried_has_its_exact_full_length()
     {
-        // 4096 and 137 grains, the last of them cut short.
-        const long Large = (4096 + 136) * 65536L + 1000;
-        var target = new WriterOptions { VirtualSize = 0, Subformat = "streamOptimized" };
-        var full = _directory["full.raw"];
-        using (var file = File.Create(full))
+        // 2 times 4096 and 137 grains, the last of them cut short.
+        const long Large = ((2 * 4096) + 136) * 65536L + 1000;
+        var options = new WriterOptions { VirtualSize = Large, Subformat = "streamOptimized" };
+        var measured = await ImageConverter.MeasureEmptyAsync(Large, ImageFormat.Vmdk, options);
+
+        var noise = new byte[65536];
+        new Random(2).NextBytes(noise);
+        var encoded = new byte[2 * noise.Length];
+        using var encoder = UnitEncoder.Create(UnitCodec.Zlib);
+        var unit = encoded.AsMemory(0, encoder.Encode(noise, encoded));
+        var writer = ImageConverter.FindWriter(ImageFormat.Vmdk)!.CreateWriter(options);
+        var sink = new CountingSink();
+        await writer.BeginAsync(sink, default);
+        for (long at = 0; at < Large; at += noise.Length)
         {
-            var noise = new byte[65536];
-            new Random(2).NextBytes(noise);
-            for (long at = 0; at < Large; at += noise.Length)
-            {
-                file.Write(noise, 0, (int)Math.Min(noise.Length, Large - at));
-            }
+            await writer.WriteCompressedAsync(at, unit, default);
         }
 
-        var measured = await ImageConverter.MeasureAsync(
-            Request(full, ImageFormat.Vmdk) with { Target = target });
-        Assert.InRange(measured.FullyAllocatedBytes - measured.RequiredBytes, 0, 65536);
+        await writer.FinishAsync(default);
+        Assert.Equal(sink.Length, measured.FullyAllocatedBytes);
     }
 
     [SkippableTheory]
