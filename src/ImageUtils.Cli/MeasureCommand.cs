@@ -80,14 +80,13 @@ internal sealed class MeasureCommand
         var measured = await MeasureAsync(parsed, format, target, cancellationToken).ConfigureAwait(false);
         await Console.Out.WriteLineAsync(parsed.GetValue(_json)
             ? JsonSerializer.Serialize(
-                new Dictionary<string, long?>
+                new Dictionary<string, long>
                 {
                     ["required"] = measured.RequiredBytes,
                     ["fully-allocated"] = measured.FullyAllocatedBytes,
                 },
                 s_json)
-            : $"required size: {measured.RequiredBytes}\nfully allocated size: "
-                + (measured.FullyAllocatedBytes?.ToString() ?? "unknown, as all is compressed"))
+            : $"required size: {measured.RequiredBytes}\nfully allocated size: {measured.FullyAllocatedBytes}")
             .ConfigureAwait(false);
         return ExitCode.Safe;
     }

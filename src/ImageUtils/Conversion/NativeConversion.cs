@@ -151,7 +151,7 @@ internal sealed class NativeConversion
         await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
         return new ImageMeasurement(
             format, writer.VirtualSize, sink.Length, sink.BytesWritten,
-            await ConversionPlan.FullLengthAsync(MakeWriter(format, options), virtualSize, cancellationToken)
+            await ConversionPlan.FullLengthAsync(() => MakeWriter(format, options), virtualSize, cancellationToken)
                 .ConfigureAwait(false));
     }
 
@@ -159,7 +159,7 @@ internal sealed class NativeConversion
         ImageWriter writer, long length, long dataBytes, CancellationToken cancellationToken) =>
         new(
             _request.DestinationFormat, writer.VirtualSize, length, dataBytes,
-            await ConversionPlan.FullLengthAsync(MakeWriter(), _map.VirtualSize, cancellationToken)
+            await ConversionPlan.FullLengthAsync(MakeWriter, _map.VirtualSize, cancellationToken)
                 .ConfigureAwait(false))
         {
             Path = _source.Path,

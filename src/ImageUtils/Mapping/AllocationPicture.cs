@@ -111,9 +111,8 @@ public sealed class AllocationPicture
         var end = Math.Min(extent.End, Start + Length);
         while (at < end)
         {
-            var index = (at - Start) / CellLength;
-            var next = Math.Min(end, Start + (index + 1) * CellLength);
-            ref var cell = ref _cells[index];
+            ref var cell = ref _cells[(at - Start) / CellLength];
+            var next = at + Math.Min(end - at, CellLength - (at - Start) % CellLength);
             cell = extent.Kind switch
             {
                 DiskExtentKind.Data => cell with { DataBytes = cell.DataBytes + next - at },
@@ -137,7 +136,7 @@ public sealed class AllocationPicture
 
     /// <summary>What cells and rows stand for, in words.</summary>
     public string Scale =>
-        $"a cell is {ByteSize.ToText(CellLength)}, a row {ByteSize.ToText(CellLength * Columns)}"
+        $"A cell is {ByteSize.ToText(CellLength)}, a row {ByteSize.ToText(CellLength * Columns)}"
         + (Start > 0 ? $", from {ByteSize.ToText(Start)} on" : "");
 
     /// <summary>The picture in characters, with a legend.</summary>
@@ -157,7 +156,8 @@ public sealed class AllocationPicture
             lines.Add(line.Append(row == Rows - 1 && _cells.Length % Columns != 0 ? '▏' : '│').ToString());
         }
 
-        lines.Add($"· nothing  ░ up to 1/3  ▒ up to 2/3  ▓ more  █ all;  {Scale}");
+        lines.Add("· nothing  ░ up to 1/3  ▒ up to 2/3  ▓ more  █ all");
+        lines.Add(Scale);
         return lines;
     }
 

@@ -143,7 +143,7 @@ public static class AllocationSvg
             Add("compressed", s_compressed);
         }
 
-        svg.Append(Invariant($"<text x=\"24\" y=\"{y + 30}\">{Escape(Capitalise(picture.Scale))}.</text>\n"));
+        svg.Append(Invariant($"<text x=\"24\" y=\"{y + 30}\">{Escape(picture.Scale)}.</text>\n"));
 
         void Add(string label, params string[] colours)
         {
@@ -155,11 +155,9 @@ public static class AllocationSvg
             }
 
             svg.Append(Invariant($"<text x=\"{x + 4}\" y=\"{y}\">{label}</text>\n"));
-            x += 24 + label.Length * 7;
+            x += 28 + label.Length * 6;
         }
     }
-
-    private static string Capitalise(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
     private static string Shorten(string text, int length) => text.Length <= length ? text : text[..(length - 1)] + "…";
 
