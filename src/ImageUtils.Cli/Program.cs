@@ -10,6 +10,8 @@ var root = new RootCommand("Says what disk images really are and whether they ar
     CompareCommand.Create(),
     MapCommand.Create(),
     MeasureCommand.Create(),
+    CreateCommand.Create(),
+    ResizeCommand.Create(),
 };
 var result = root.Parse(args);
 var code = await result.InvokeAsync().ConfigureAwait(false);

@@ -41,7 +41,8 @@ internal static class ErrorRecords
         "SetAndRemoved", ErrorCategory.InvalidArgument, name);
 
     internal static ErrorRecord NoPlaceToTest() => new(
-        new PSArgumentException("There is no place to test. Name a -Destination, a -TemporaryDirectory or a -VolumeSize."),
+        new PSArgumentException(
+            "There is no place to test. Name a -Destination, a -TemporaryDirectory or a -VolumeSize."),
         "NoPlaceToTest", ErrorCategory.InvalidArgument, null);
 
     internal static ErrorRecord NoDestination() => new(
@@ -100,6 +101,13 @@ internal static class ErrorRecords
             ImageWriteProblem.TooLarge => ErrorCategory.LimitsExceeded,
             _ => ErrorCategory.WriteError,
         },
+        ImageResizeException resize => resize.Problem switch
+        {
+            ImageResizeProblem.BlockDevice or ImageResizeProblem.NotResizable => ErrorCategory.NotImplemented,
+            ImageResizeProblem.NotClean => ErrorCategory.InvalidData,
+            ImageResizeProblem.TooLarge => ErrorCategory.LimitsExceeded,
+            _ => ErrorCategory.InvalidOperation,
+        },
         ImageOptionException => ErrorCategory.InvalidArgument,
         UnsupportedImageException => ErrorCategory.NotImplemented,
         ConversionDisabledException => ErrorCategory.PermissionDenied,
@@ -109,7 +117,8 @@ internal static class ErrorRecords
         DecryptionNotAllowedException or PassphraseException => ErrorCategory.SecurityError,
         InsufficientSpaceException => ErrorCategory.ResourceUnavailable,
         ImageTooLargeForVolumeException => ErrorCategory.LimitsExceeded,
-        ImageFormatException or ImageFormatMismatchException or QemuOutputException or VirtualSizeUnknownException => ErrorCategory.InvalidData,
+        ImageFormatException or ImageFormatMismatchException or QemuOutputException
+            or VirtualSizeUnknownException => ErrorCategory.InvalidData,
         ImageUnsafeException => ErrorCategory.SecurityError,
         QemuImgNotFoundException or ZstdMissingException => ErrorCategory.NotInstalled,
         QemuDriverMissingException => ErrorCategory.NotImplemented,

@@ -24,6 +24,8 @@ public static class VhdxCases
     private const int DiskSize = Metadata + 64;
     private const int ParentLocator = Metadata + 192;
 
+    private static readonly uint[] s_crcTable = MakeCrcTable();
+
     private static readonly Guid s_unknown = Guid.Parse("11111111-2222-3333-4444-555555555555");
 
     public static IReadOnlyList<CorpusCase> All { get; } =
@@ -200,6 +202,33 @@ public static class VhdxCases
         return SealCopies(image.Put(Regions2, image[Regions1..(Regions1 + 65536)].ToArray()));
     }
 
+    /// <summary>The CRC-32C of bytes that hold zeros where it goes.</summary>
+    public static uint Crc(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+        {
+            crc = (crc >> 8) ^ s_crcTable[(byte)(crc ^ value)];
+        }
+
+        return ~crc;
+    }
+
+    private static uint[] MakeCrcTable()
+    {
+        var table = new uint[256];
+        for (var value = 0u; value < table.Length; value++)
+        {
+            table[value] = value;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                table[value] = (table[value] >> 1) ^ ((table[value] & 1) == 0 ? 0 : 0x82F63B78);
+            }
+        }
+
+        return table;
+    }
+
     // With the metadata behind the block allocation table, where qemu-img puts it.
     private static BuiltImage Swapped()
     {
@@ -236,17 +265,7 @@ public static class VhdxCases
     private static BuiltImage SealChecksum(BuiltImage image, int at, int length)
     {
         image.Little32(at + 4, 0);
-        var crc = uint.MaxValue;
-        foreach (var value in image[at..(at + length)])
-        {
-            crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ ((crc & 1) == 0 ? 0 : 0x82F63B78);
-            }
-        }
-
-        return image.Little32(at + 4, ~crc);
+        return image.Little32(at + 4, Crc(image[at..(at + length)]));
     }
 
     private static byte[] Id(string guid) => Guid.Parse(guid).ToByteArray();

@@ -60,7 +60,7 @@ public sealed class GetQemuImageInfoCommand : InspectingCmdlet<QemuImageInfo>
             Limits = limits with
             {
                 CpuTime = ToTime(CpuTimeLimit, limits.CpuTime),
-                AddressSpace = AddressSpaceLimit switch { null => limits.AddressSpace, 0 => null, _ => AddressSpaceLimit },
+                AddressSpace = AddressSpaceLimit == 0 ? null : AddressSpaceLimit ?? limits.AddressSpace,
                 WallTime = ToTime(TimeLimit, limits.WallTime),
             },
         });

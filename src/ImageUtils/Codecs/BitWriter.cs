@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace ImageUtils.Codecs;
 
-/// <summary>Writes bits, lowest first (RFC 1951, section 3.1.1). Its buffer is longer than its limit by a word.</summary>
+/// <summary>Writes bits, lowest first (RFC 1951, section 3.1.1).</summary>
 /// <param name="start">The buffer, which has <see cref="Slack"/> bytes more than <paramref name="limit"/>.</param>
 /// <param name="limit">How many bytes may be written.</param>
 internal unsafe struct BitWriter(byte* start, int limit)

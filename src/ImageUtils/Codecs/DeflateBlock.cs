@@ -18,7 +18,8 @@ internal sealed unsafe class DeflateBlock
     // Literals as they are; matches as distance << 9 | length, with this bit.
     private const uint MatchMark = 0x8000_0000;
 
-    private static readonly byte[] s_orderOfLengths = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+    private static readonly byte[] s_orderOfLengths =
+        [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
     private static readonly byte[] s_lengthCodes = new byte[MatchFinder.LongestMatch + 1];
     private static readonly ushort[] s_lengthBases = new ushort[29];
     private static readonly byte[] s_lengthExtraBits = new byte[29];

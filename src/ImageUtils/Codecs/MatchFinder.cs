@@ -15,13 +15,19 @@ internal sealed unsafe class MatchFinder : IDisposable
     /// <summary>A place is asked for only where at least so many bytes are left.</summary>
     internal const int ShortestRest = 4;
 
+    // Three bytes are worth a match only nearby, and a small table stays in the processor's first cache.
+    private const int BitsOfThree = 12;
+
+    // Three bytes that stand further back cost as much as literals. Within every window that there is.
+    private const int FarthestOfThree = (1 << UnitEncoder.Qcow2WindowBits) - 1;
+
     private const uint Multiplier = 0x9E37_79B1;
 
     private readonly int _windowLength;
     private readonly int _windowMask;
-    private readonly int _hashShift;
+    private readonly int _shiftOfFour;
+    private readonly int _shiftOfThree;
     private readonly int _nice;
-    private readonly int _farthestOfThree;
     private readonly int _tableLength;
 
     // One block: last places by four bytes, by three bytes, and for each place in the window the one before it.
@@ -32,19 +38,19 @@ internal sealed unsafe class MatchFinder : IDisposable
 
     /// <param name="windowBits">How far back to look: 2 to the power of it, less one.</param>
     /// <param name="nice">A match of this length is not improved on.</param>
-    /// <param name="farthestOfThree">Three bytes that stand further back cost more than literals.</param>
-    internal MatchFinder(int windowBits, int nice, int farthestOfThree)
+    internal MatchFinder(int windowBits, int nice)
     {
         _windowLength = 1 << windowBits;
         _windowMask = _windowLength - 1;
         _nice = nice;
-        _farthestOfThree = farthestOfThree;
-        _hashShift = 32 - (windowBits + 1);
-        var hashLength = 2 * _windowLength;
-        _tableLength = 2 * hashLength + _windowLength;
+        _shiftOfFour = 32 - (windowBits + 1);
+        _shiftOfThree = 32 - BitsOfThree;
+        var tableOfFour = 2 * _windowLength;
+        const int TableOfThree = 1 << BitsOfThree;
+        _tableLength = tableOfFour + TableOfThree + _windowLength;
         _lastOfFour = (int*)NativeMemory.Alloc((nuint)_tableLength, sizeof(int));
-        _lastOfThree = _lastOfFour + hashLength;
-        _before = _lastOfThree + hashLength;
+        _lastOfThree = _lastOfFour + tableOfFour;
+        _before = _lastOfThree + TableOfThree;
         Clear();
     }
 
@@ -71,8 +77,8 @@ internal sealed unsafe class MatchFinder : IDisposable
         var place = _place++;
         var four = *(uint*)bytes;
         var three = ThreeOf(four);
-        var ofFour = _lastOfFour + (four * Multiplier >> _hashShift);
-        var ofThree = _lastOfThree + (three * Multiplier >> _hashShift);
+        var ofFour = _lastOfFour + (four * Multiplier >> _shiftOfFour);
+        var ofThree = _lastOfThree + (three * Multiplier >> _shiftOfThree);
         var candidate = *ofFour;
         var near = *ofThree;
         *ofFour = place;
@@ -81,7 +87,7 @@ internal sealed unsafe class MatchFinder : IDisposable
 
         var result = atLeast;
         var back = place - near;
-        if (atLeast < 3 && back <= _farthestOfThree && ThreeOf(*(uint*)(bytes - back)) == three)
+        if (atLeast < 3 && back <= FarthestOfThree && ThreeOf(*(uint*)(bytes - back)) == three)
         {
             result = 3;
             distance = back;
@@ -126,10 +132,10 @@ internal sealed unsafe class MatchFinder : IDisposable
         for (var end = bytes + count; bytes < end; bytes++, place++)
         {
             var four = *(uint*)bytes;
-            var ofFour = _lastOfFour + (four * Multiplier >> _hashShift);
+            var ofFour = _lastOfFour + (four * Multiplier >> _shiftOfFour);
             _before[place & _windowMask] = *ofFour;
             *ofFour = place;
-            _lastOfThree[ThreeOf(four) * Multiplier >> _hashShift] = place;
+            _lastOfThree[ThreeOf(four) * Multiplier >> _shiftOfThree] = place;
         }
 
         _place = place;

@@ -34,7 +34,7 @@ internal sealed record ConfigurationFile(
         TrustedFile.Read(path) is { } content ? Parse(path, content) : null;
 
     /// <summary>Changes the file, which is made where it is missing; as a whole or not at all.</summary>
-    /// <exception cref="ConfigurationException">What is there is no file to build on, or it cannot be written.</exception>
+    /// <exception cref="ConfigurationException">What is there is not to be built on, or cannot be written.</exception>
     internal static void Change(
         string path, ConfigurationScope scope, IReadOnlyDictionary<SettingDefinition, object?> values,
         IReadOnlyCollection<SettingDefinition> removed)

@@ -153,7 +153,8 @@ public sealed class ImageUtilsConfiguration
         ArgumentNullException.ThrowIfNull(values);
         ArgumentNullException.ThrowIfNull(removed);
         var path = GetPath(scope, sources);
-        var converted = values.ToDictionary(pair => SettingDefinition.Get(pair.Key), pair => ToValue(pair.Key, pair.Value));
+        var converted = values.ToDictionary(
+            pair => SettingDefinition.Get(pair.Key), pair => ToValue(pair.Key, pair.Value));
         ConfigurationFile.Change(path, scope, converted, [.. removed.Select(SettingDefinition.Get)]);
         return path;
     }

@@ -21,7 +21,7 @@ internal sealed record SettingDefinition(string Name, SettingType Type, Func<obj
     [
         new(nameof(ImageUtilsConfiguration.ConversionDirectory), new DirectorySetting(),
             () => Path.TrimEndingDirectorySeparator(Path.GetTempPath()),
-            "Where temporary files of conversions go; by itself the temporary directory (Cinder: image_conversion_dir)."),
+            "Where temporary files of conversions go (Cinder: image_conversion_dir)."),
         new(nameof(ImageUtilsConfiguration.CompressOnUpload), new BooleanSetting(), () => true,
             "Whether uploads are compressed where their format can be (Cinder: image_compress_on_upload)."),
         new(nameof(ImageUtilsConfiguration.CpuTimeLimit), new SecondsSetting(), () => ProcessLimits.Default.CpuTime,

@@ -6,8 +6,8 @@ namespace ImageUtils.Configuration;
 
 /// <summary>
 /// A file that nobody but this user and root can have written. The configuration names a program to run, so that one
-/// whom the file lets in could run his own; ssh holds its configuration to the same rule. On Linux owner and mode of the
-/// file and of its directory count, on other Unix systems their modes, and on Windows the directory's own protection.
+/// whom the file lets in could run his own; ssh holds its configuration to the same rule. On Linux owner and mode of
+/// the file and of its directory count, on other Unix systems their modes, on Windows only the directory's protection.
 /// </summary>
 internal static class TrustedFile
 {
@@ -22,7 +22,8 @@ internal static class TrustedFile
     {
         try
         {
-            using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var handle = File.OpenHandle(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             ThrowIfOthersCanWrite(path, handle);
             var length = RandomAccess.GetLength(handle);
             if (length > MaximumLength)
@@ -85,9 +86,9 @@ internal static class TrustedFile
         {
             throw new ConfigurationException(
                 ConfigurationProblem.Unsafe, path,
-                $"'{path}' belongs to the user with the number {found.Owner}, neither to root nor to this one ({user}), "
-                + $"and is not trusted. Look at what it says, then: chown {user} '{path}'. Under sudo, see that "
-                + "XDG_CONFIG_HOME and HOME are root's.");
+                $"'{path}' belongs to the user with the number {found.Owner}, neither to root nor to this "
+                + $"one ({user}), and is not trusted. Look at what it says, then: chown {user} '{path}'. "
+                + "Under sudo, see that XDG_CONFIG_HOME and HOME are root's.");
         }
 
         ThrowIfOthersCanWrite(path, found.Mode, isDirectory);

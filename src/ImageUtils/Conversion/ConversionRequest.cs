@@ -1,4 +1,3 @@
-
 namespace ImageUtils.Conversion;
 
 /// <summary>One conversion that is asked for.</summary>
@@ -56,6 +55,9 @@ public sealed record ConversionRequest
 
     /// <summary>Where temporary files go, where one is needed; null: the system's directory for them.</summary>
     public string? TemporaryDirectory { get; init; }
+
+    /// <summary>How often the journal of a conversion that can be resumed is written.</summary>
+    internal TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How qemu-img is run where it is: limits, cgroup, elevation, secrets.</summary>
     public QemuSettings Qemu { get; init; } = QemuSettings.Default;

@@ -41,7 +41,9 @@ public static class ImageConverter
         OpenedImage source;
         try
         {
-            source = await ImageOpener.OpenAsync(request.SourcePath, request.Source, cancellationToken)
+            source = await ImageOpener.OpenAsync(
+                request.SourcePath, request.Source with { TemporaryDirectory = request.TemporaryDirectory },
+                cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (UnsupportedImageException) when (request.Engine == ConversionEngine.Auto)
@@ -69,7 +71,9 @@ public static class ImageConverter
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        using var source = await ImageOpener.OpenAsync(request.SourcePath, request.Source, cancellationToken)
+        using var source = await ImageOpener.OpenAsync(
+                request.SourcePath, request.Source with { TemporaryDirectory = request.TemporaryDirectory },
+                cancellationToken)
             .ConfigureAwait(false);
         return await new NativeConversion(request, source, "", progress).MeasureAsync(cancellationToken)
             .ConfigureAwait(false);

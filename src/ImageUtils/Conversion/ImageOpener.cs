@@ -1,5 +1,6 @@
 using ImageUtils.Errors;
 using ImageUtils.Formats;
+using ImageUtils.Formats.Wrappers;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
@@ -95,9 +96,37 @@ public static class ImageOpener
             string path, CancellationToken cancellationToken)
         {
             var file = Open(path, 0);
-            var inspection = await VetAsync(file, options, cancellationToken).ConfigureAwait(false);
-            var map = await OpenMapAsync(file, inspection, options.Snapshot, cancellationToken).ConfigureAwait(false);
-            return (file, inspection, map);
+            var wrapper = await FindWrapperAsync(file, cancellationToken).ConfigureAwait(false);
+            var image = wrapper == ImageFormat.Unknown
+                ? file
+                : await UnpackAsync(file, wrapper, cancellationToken).ConfigureAwait(false);
+            var inspection = await VetAsync(image, options, cancellationToken).ConfigureAwait(false);
+            var map = await OpenMapAsync(image, inspection, options.Snapshot, cancellationToken).ConfigureAwait(false);
+            return (image, inspection, map);
+        }
+
+        private async ValueTask<ImageFormat> FindWrapperAsync(
+            FileByteSource file, CancellationToken cancellationToken)
+        {
+            // Whoever says that it is raw, or is a wrapper, means the file as it is.
+            if (options.KnownRaw || file.Length == 0 || WrappedImage.CanUnpack(options.ClaimedFormat))
+            {
+                return ImageFormat.Unknown;
+            }
+
+            var outer = await ImageInspector.InspectFileAsync(file, options.Inspection, false, cancellationToken)
+                .ConfigureAwait(false);
+            return WrappedImage.CanUnpack(outer.Format) && outer.IsSafe ? outer.Format : ImageFormat.Unknown;
+        }
+
+        private async ValueTask<FileByteSource> UnpackAsync(
+            FileByteSource file, ImageFormat wrapper, CancellationToken cancellationToken)
+        {
+            var temporary = UnnamedFile.Create(options.TemporaryDirectory ?? Path.GetTempPath());
+            Opened.Add(temporary);
+            await WrappedImage.UnpackAsync(
+                file, wrapper, temporary.Sink, options.MaximumUnpackedSize, cancellationToken).ConfigureAwait(false);
+            return Open(temporary.ReadablePath, 0);
         }
 
         internal async ValueTask<OpenedParent> OpenParentAsync(

@@ -34,6 +34,12 @@ internal sealed class NativeConversion
         _options = BestEffort(request.Target, request.DestinationFormat) with { VirtualSize = _map.VirtualSize };
     }
 
+    /// <summary>Puts something between the writer and the destination; tests let it fail.</summary>
+    internal Func<IByteSink, IByteSink> Through { get; init; } = sink => sink;
+
+    /// <summary>Is told of each checkpoint that was stored; tests interrupt there.</summary>
+    internal Action<long>? OnCheckpoint { get; init; }
+
     internal async Task<ImageConversionResult> RunAsync(long started, CancellationToken cancellationToken)
     {
         ThrowIfDestinationIsSource();
@@ -46,7 +52,7 @@ internal sealed class NativeConversion
         using var destination = _request.Resume
             ? Destination.OpenPartial(_destination, _request.Overwrite)
             : Destination.Create(_destination, _request.Overwrite);
-        var sink = destination.Sink;
+        var sink = Through(destination.Sink);
         var stamp = SourceStamp.Of(_source);
         var journal = _request.Resume
             ? new ResumeJournal(
@@ -63,6 +69,7 @@ internal sealed class NativeConversion
             Checkpoint = journal is null
                 ? null
                 : (position, token) => StoreAsync(journal, writer, destination, digest, position, token),
+            CheckpointInterval = _request.CheckpointInterval,
         };
         await pump.RunAsync(start, cancellationToken).ConfigureAwait(false);
         await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
@@ -97,7 +104,7 @@ internal sealed class NativeConversion
             VirtualSize = writer.VirtualSize,
             FileSize = length,
             BytesRead = pump.BytesRead,
-            BytesWritten = sink.BytesWritten,
+            BytesWritten = destination.Sink.BytesWritten,
             BytesShared = pump.BytesCloned,
             Duration = Stopwatch.GetElapsedTime(started),
             Engine = ConversionEngine.Native,
@@ -158,7 +165,7 @@ internal sealed class NativeConversion
             Path = _source.Path,
         };
 
-    private static async Task FlushAsync(FileByteSink sink, CancellationToken cancellationToken)
+    private static async Task FlushAsync(IByteSink sink, CancellationToken cancellationToken)
     {
         // The disk may take long, and the call cannot be ended: whoever cancels does not wait for it. The descriptor
         // stays open until it is done, whoever closes it meanwhile.
@@ -210,7 +217,7 @@ internal sealed class NativeConversion
 
     private static async ValueTask<long> BeginAsync(
         ImageWriter writer,
-        FileByteSink sink,
+        IByteSink sink,
         ResumeJournal? journal,
         GuestDigest? digest,
         CancellationToken cancellationToken)
@@ -234,7 +241,7 @@ internal sealed class NativeConversion
         return 0;
     }
 
-    private static async ValueTask StoreAsync(
+    private async ValueTask StoreAsync(
         ResumeJournal journal,
         ImageWriter writer,
         Destination destination,
@@ -252,11 +259,12 @@ internal sealed class NativeConversion
         journal.Store(new ResumePoint(
             position, new FileInfo(destination.PartPath!).Length, digest?.ToArray() ?? new byte[32],
             memory.ToArray()));
+        OnCheckpoint?.Invoke(position);
     }
 
     // What a device held after the image's end would be the guest's to read: a volume is often larger than its image.
     private static async ValueTask ZeroRestOfDeviceAsync(
-        ImageWriter writer, FileByteSink sink, CancellationToken cancellationToken)
+        ImageWriter writer, IByteSink sink, CancellationToken cancellationToken)
     {
         if (sink.Capacity is { } capacity && writer.LinearOffset == 0 && capacity > writer.VirtualSize)
         {

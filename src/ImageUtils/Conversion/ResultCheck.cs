@@ -1,6 +1,7 @@
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Safety;
 
 namespace ImageUtils.Conversion;
 
@@ -47,11 +48,12 @@ internal static class ResultCheck
                 + "may have written that into its disk to have it taken for an image.");
         }
 
-        if (!inspection.IsSafe && wanted.ToQemuName() != "raw")
+        // A format that is banned as a source may still be asked for.
+        var failures = inspection.Failures.Where(failure => failure.Name != CheckNames.Banned).ToList();
+        if (failures.Count > 0 && wanted.ToQemuName() != "raw")
         {
             throw new ConversionResultException(
-                destination.Path,
-                string.Join(" ", inspection.Failures.Select(failure => $"{failure.Name}: {failure.Message}")));
+                destination.Path, string.Join(" ", failures.Select(failure => $"{failure.Name}: {failure.Message}")));
         }
 
         // A raw image on a device is as large as the device.

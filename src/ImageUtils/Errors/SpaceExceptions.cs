@@ -3,7 +3,7 @@ using ImageUtils.Space;
 
 namespace ImageUtils.Errors;
 
-/// <summary>A file system or block device does not have the room that the work takes, or did not while it went on.</summary>
+/// <summary>A file system or block device lacks the room that the work takes, or did so while it went on.</summary>
 public sealed class InsufficientSpaceException : ImageUtilsException
 {
     /// <summary>Makes the error for a check made before the work began.</summary>
@@ -16,8 +16,8 @@ public sealed class InsufficientSpaceException : ImageUtilsException
     /// <param name="report">What there is now.</param>
     /// <param name="innerException">What the operating system said.</param>
     public InsufficientSpaceException(ImageSpaceReport report, Exception innerException)
-        : base($"No space was left for '{Printable.Text(report.Directory ?? "")}' on {report.FileSystemText} while it was "
-            + $"written. {ByteSize.ToText(report.AvailableBytes)} are available now; "
+        : base($"No space was left for '{Printable.Text(report.Directory ?? "")}' on {report.FileSystemText} while it "
+            + $"was written. {ByteSize.ToText(report.AvailableBytes)} are available now; "
             + $"{ByteSize.ToText(report.RequiredBytes)} are needed. Free some space, or choose another directory.",
             innerException) => Reports = [report];
 

@@ -255,6 +255,21 @@ internal sealed class Destination : IDisposable
 
     private static SafeFileHandle OpenFile(string part, FileMode mode, string path)
     {
+        if (OperatingSystem.IsLinux())
+        {
+            // Not a link that somebody else may have put there.
+            var flags = PosixWriting.OpenReadWrite | PosixWriting.OpenCreate | PosixWriting.OpenNoFollow
+                | (mode == FileMode.CreateNew ? PosixWriting.OpenExclusive : 0);
+            var handle = PosixWriting.Open(part, flags, (int)NewFileMode, out var error);
+            if (error == 0)
+            {
+                return handle;
+            }
+
+            handle.Dispose();
+            throw DestinationErrors.FromOpening(error, path);
+        }
+
         try
         {
             return File.OpenHandle(part, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);

@@ -43,7 +43,7 @@ public sealed record ImageSpaceReport
     /// <summary>Bytes that are needed here. A volume's are the image's virtual size.</summary>
     public required long RequiredBytes { get; init; }
 
-    /// <summary>Bytes that are needed on this file system altogether, what is planned before this and beside it.</summary>
+    /// <summary>Bytes that are needed on this file system altogether, with what is planned before and beside.</summary>
     public required long TotalRequiredBytes { get; init; }
 
     /// <summary>

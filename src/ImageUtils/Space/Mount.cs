@@ -19,8 +19,9 @@ internal sealed record Mount(string DeviceNumber, string MountPoint, string File
         try
         {
             // The kernel's own word: names can be links, and one mount can hide another.
+            const string Label = "mnt_id:";
             var id = File.ReadLines($"/proc/self/fdinfo/{handle.DangerousGetHandle()}")
-                .FirstOrDefault(line => line.StartsWith("mnt_id:", StringComparison.Ordinal))?["mnt_id:".Length..].Trim();
+                .FirstOrDefault(line => line.StartsWith(Label, StringComparison.Ordinal))?[Label.Length..].Trim();
             return id is null
                 ? null
                 : File.ReadLines("/proc/self/mountinfo").Take(MaximumLines)
@@ -60,7 +61,8 @@ internal sealed record Mount(string DeviceNumber, string MountPoint, string File
             if (field[index] == '\\' && field.Length - index > 3
                 && field.AsSpan(index + 1, 3).IndexOfAnyExceptInRange('0', '7') < 0)
             {
-                text.Append((char)(((field[index + 1] - '0') << 6) + ((field[index + 2] - '0') << 3) + field[index + 3] - '0'));
+                text.Append((char)(
+                    ((field[index + 1] - '0') << 6) + ((field[index + 2] - '0') << 3) + field[index + 3] - '0'));
                 index += 3;
             }
             else

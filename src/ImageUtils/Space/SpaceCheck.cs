@@ -23,7 +23,7 @@ public static class SpaceCheck
     /// Looks at each place. What goes to the same file system adds up, under whatever names it is mounted.
     /// </summary>
     /// <returns>One report for each requirement, in the same order.</returns>
-    /// <exception cref="ImageFileException">There is no such directory, or it is no place to write an image to.</exception>
+    /// <exception cref="ImageFileException">There is no such directory, or it can hold no image.</exception>
     public static IReadOnlyList<ImageSpaceReport> Check(params IReadOnlyList<SpaceRequirement> requirements)
     {
         ArgumentNullException.ThrowIfNull(requirements);
@@ -40,7 +40,7 @@ public static class SpaceCheck
 
     /// <summary>Looks at each place, as <see cref="Check"/> does.</summary>
     /// <exception cref="InsufficientSpaceException">There is not enough room.</exception>
-    /// <exception cref="ImageFileException">There is no such directory, or it is no place to write an image to.</exception>
+    /// <exception cref="ImageFileException">There is no such directory, or it can hold no image.</exception>
     public static void ThrowIfShort(params IReadOnlyList<SpaceRequirement> requirements)
     {
         var reports = Check(requirements);

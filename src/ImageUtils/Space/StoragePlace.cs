@@ -17,7 +17,7 @@ internal sealed record StoragePlace(string Path, string Identity, long Available
 
     internal string? Device { get; init; }
 
-    /// <param name="path">A directory, a file that is there or will be in a directory that is, or a block device.</param>
+    /// <param name="path">A directory, a file in a directory that is there, or a block device.</param>
     /// <exception cref="ImageFileException">There is no such place.</exception>
     internal static StoragePlace Find(string path)
     {

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ImageUtils.Tests.Codecs;
 
-/// <summary>Units such as disks have: text, records, noise, runs, and mixtures of them, the same in every run.</summary>
+/// <summary>Units such as disks have: text, records, noise, runs, and mixtures, the same in every run.</summary>
 internal static class CodecSamples
 {
     public static readonly string[] Kinds = ["zeros", "text", "records", "noise", "mixed", "far"];
@@ -58,7 +58,8 @@ internal static class CodecSamples
             ["the ", "cluster ", "offset ", "of ", "a ", "volume ", "is ", "zero ", "0x00", "\n", "read", "ing ", "un"];
         for (var at = 0; at < unit.Length;)
         {
-            var word = Encoding.ASCII.GetBytes(random.Next(8) == 0 ? $"{random.Next(100000)} " : words[random.Next(13)]);
+            var word = Encoding.ASCII.GetBytes(
+                random.Next(8) == 0 ? $"{random.Next(100000)} " : words[random.Next(words.Length)]);
             var count = Math.Min(word.Length, unit.Length - at);
             word.AsSpan(0, count).CopyTo(unit[at..]);
             at += count;

@@ -66,7 +66,7 @@ public sealed class DeflateUnitEncoderTests
     [Fact]
     public void Places_that_have_counted_to_their_end_start_anew()
     {
-        using var matches = new MatchFinder(15, 258, 512);
+        using var matches = new MatchFinder(15, 258);
         byte[] unit = [.. "0123456789abcdef0123456789abcdef0123456789abcdef"u8];
         for (var round = 0; round < 70000; round++)
         {
@@ -91,7 +91,8 @@ public sealed class DeflateUnitEncoderTests
             {
                 // Fibonacci's numbers make the deepest tree there is.
                 (previous, next) = (next, previous + next);
-                code.Frequencies[symbol] = round == 0 ? previous : random.Next(3) == 0 ? 0 : random.Next(1 << random.Next(20));
+                var chance = random.Next(3) == 0 ? 0 : random.Next(1 << random.Next(20));
+                code.Frequencies[symbol] = round == 0 ? previous : chance;
             }
 
             code.Build();

@@ -136,7 +136,8 @@ public sealed class UnitDecoderTests
         {
             var (unit, packed) = Sample(codec);
             var back = new byte[Length];
-            Assert.ThrowsAny<ImageUtilsException>(() => decoder.Decode(codec, packed.AsSpan(0, packed.Length / 2), back));
+            Assert.ThrowsAny<ImageUtilsException>(
+                () => decoder.Decode(codec, packed.AsSpan(0, packed.Length / 2), back));
             decoder.Decode(codec, packed, back);
             Assert.Equal(unit, back);
         }

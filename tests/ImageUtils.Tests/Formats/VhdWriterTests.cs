@@ -16,7 +16,8 @@ public sealed class VhdWriterTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void What_is_written_reads_back_from_any_layout(string kind) => ContractOf(kind).What_is_written_reads_back();
+    public void What_is_written_reads_back_from_any_layout(string kind) =>
+        ContractOf(kind).What_is_written_reads_back();
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -140,13 +141,12 @@ public sealed class VhdWriterTests
     {
         const long size = 2040L << 30;
         var writer = s_format.CreateWriter(new WriterOptions { VirtualSize = size, ClusterSize = 512 << 10 });
-        var sink = new SparseMemory();
+        var sink = new SparseMemory { ForgetsData = true };
         await writer.BeginAsync(sink, default);
         var host = 0L;
         for (var offset = 0L; offset < size; offset += 512 << 10)
         {
             host = await writer.PlaceAsync(offset, 512, default);
-            sink.Writes.Clear();
         }
 
         Assert.True(host / 512 < uint.MaxValue);
@@ -253,6 +253,22 @@ public sealed class VhdWriterTests
         await writer.WriteAsync(1L << 40, new byte[512], default);
         Assert.Contains((1536L, 65536), sink.Writes);
         Assert.Equal((1536u + 2040 * 512 * 4) / 512, BinaryPrimitives.ReadUInt32BigEndian(sink.Get(1536, 4)));
+    }
+
+    [Fact]
+    public async Task Zeros_that_are_written_hide_the_parent()
+    {
+        var contract = ContractOf("differencing");
+        var parent = contract.Parent!.Value;
+        var sink = new SparseMemory();
+        var writer = s_format.CreateWriter(contract.Options);
+        await writer.BeginAsync(sink, default);
+        await writer.WriteZeroesAsync(1024, 3 << 20, default);
+        await writer.FinishAsync(default);
+        var expected = GuestDisk.Read(GuestDisk.Open(s_format, parent.Source));
+        expected.AsSpan(1024, 3 << 20).Clear();
+        var map = GuestDisk.Open(s_format, sink, (parent.Name, parent.Source));
+        Assert.True(expected.AsSpan().SequenceEqual(GuestDisk.Read(map)));
     }
 
     private static WriterContract<VhdFormat> ContractOf(string kind)

@@ -19,12 +19,28 @@ internal sealed class CompiledCmdlet(Type type)
 
     public IReadOnlyList<CompiledParameter> Parameters { get; } =
     [
-        .. type.GetProperties()
+        .. type.GetProperties().Concat(SupportsShouldProcess(type) ? typeof(ShouldProcess).GetProperties() : [])
             .Where(property => property.CustomAttributes.Any(one => one.AttributeType == typeof(ParameterAttribute)))
             .Select(property => new CompiledParameter(property)),
     ];
 
     public override string ToString() => Name;
+
+    private static bool SupportsShouldProcess(Type type) => type.CustomAttributes
+        .Single(one => one.AttributeType == typeof(CmdletAttribute)).NamedArguments
+        .Any(one => one.MemberName == nameof(CmdletAttribute.SupportsShouldProcess) && one.TypedValue.Value is true);
+
+    // What PowerShell adds, as its reference describes it.
+    private sealed class ShouldProcess
+    {
+        [Parameter]
+        [Alias("wi")]
+        public SwitchParameter WhatIf { get; set; }
+
+        [Parameter]
+        [Alias("cf")]
+        public SwitchParameter Confirm { get; set; }
+    }
 }
 
 /// <summary>A parameter as it was compiled.</summary>

@@ -15,7 +15,8 @@ public sealed class SpaceCheckTests
     public void A_file_system_in_memory_has_what_it_was_given()
     {
         using var memory = MountedFileSystem.OfMemory("1m", "with blank");
-        var report = Assert.Single(SpaceCheck.Check(new SpaceRequirement(SpaceKind.Destination, memory["x.raw"], 4096)));
+        var report = Assert.Single(
+            SpaceCheck.Check(new SpaceRequirement(SpaceKind.Destination, memory["x.raw"], 4096)));
         Assert.Equal(MiB, report.AvailableBytes);
         Assert.Equal("tmpfs", report.FileSystem);
         Assert.Equal(memory.Path, report.MountPoint);

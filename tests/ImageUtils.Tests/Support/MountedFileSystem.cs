@@ -37,16 +37,21 @@ internal sealed class MountedFileSystem : IDisposable
     });
 
     /// <summary>Makes an ext4 on a loop device and mounts it, or skips the calling test where that is not allowed.</summary>
-    public static MountedFileSystem OfExt4(long length) => new("ext4", path =>
+    public static MountedFileSystem OfExt4(long length) => OfDisk("ext4", "e2fsprogs", length, "-q", "-F");
+
+    /// <summary>Makes a btrfs or xfs, whose files can share blocks, and mounts it; or skips the calling test.</summary>
+    public static MountedFileSystem OfReflinks(string name, string package) => OfDisk(name, package, 400L << 20, "-f");
+
+    private static MountedFileSystem OfDisk(string name, string package, long length, params object[] options) => new(name, path =>
     {
-        Tool.Require("mkfs.ext4", "e2fsprogs");
+        Tool.Require($"mkfs.{name}", package);
         var image = path + ".img";
         using (var file = File.Create(image))
         {
             file.SetLength(length);
         }
 
-        Tool.Run("mkfs.ext4", "-q", "-F", image);
+        Tool.Run($"mkfs.{name}", [.. options, image]);
         var device = LoopDevice.Attach(image);
         try
         {

@@ -19,6 +19,9 @@ internal sealed class SparseMemory(byte oldData = 0) : IByteSink, ISparseSource
 
     public long? Capacity { get; init; }
 
+    /// <summary>Whether only the length is kept, as by a dry run.</summary>
+    public bool ForgetsData { get; init; }
+
     /// <summary>How many calls that change the file succeed before all fail.</summary>
     public int CallsUntilFault { get; set; } = int.MaxValue;
 
@@ -37,7 +40,7 @@ internal sealed class SparseMemory(byte oldData = 0) : IByteSink, ISparseSource
     public void Put(long offset, ReadOnlySpan<byte> data)
     {
         Length = Math.Max(Length, offset + data.Length);
-        while (data.Length > 0)
+        while (data.Length > 0 && !ForgetsData)
         {
             var (page, within) = (offset / PageSize, (int)(offset % PageSize));
             var count = Math.Min(PageSize - within, data.Length);
@@ -139,7 +142,11 @@ internal sealed class SparseMemory(byte oldData = 0) : IByteSink, ISparseSource
     public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         Count();
-        Writes.Add((offset, data.Length));
+        if (!ForgetsData)
+        {
+            Writes.Add((offset, data.Length));
+        }
+
         Put(offset, data.Span);
         return ValueTask.CompletedTask;
     }

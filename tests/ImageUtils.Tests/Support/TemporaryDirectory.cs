@@ -7,5 +7,9 @@ internal sealed class TemporaryDirectory : IDisposable
 
     public string this[string name] => System.IO.Path.Combine(Path, name);
 
+    /// <summary>The names of what is in it, in order.</summary>
+    public IReadOnlyList<string> Names() =>
+        [.. Directory.EnumerateFileSystemEntries(Path).Select(path => System.IO.Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

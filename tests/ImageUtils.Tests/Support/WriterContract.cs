@@ -14,6 +14,8 @@ namespace ImageUtils.Tests.Support;
 internal sealed class WriterContract<TFormat>(TFormat format, WriterOptions options)
     where TFormat : IReadableFormat, IWritableFormat
 {
+    public WriterOptions Options => options;
+
     /// <summary>The parent of a differencing image, by the name that the image has for it.</summary>
     public (string Name, SparseMemory Source)? Parent { get; init; }
 
@@ -116,14 +118,18 @@ internal sealed class WriterContract<TFormat>(TFormat format, WriterOptions opti
         var at = 0L;
         foreach (var (offset, data) in pieces)
         {
-            Wait(writer.WriteZeroesAsync(at, offset - at, default));
+            Wait(WriteZeroesAsync(at, offset - at));
             Wait(writer.WriteAsync(offset, data, default));
             at = offset + data.Length;
         }
 
-        Wait(writer.WriteZeroesAsync(at, writer.VirtualSize - at, default));
+        Wait(WriteZeroesAsync(at, writer.VirtualSize - at));
         Wait(writer.FinishAsync(default));
         return writer;
+
+        // What is not written shows the parent.
+        ValueTask WriteZeroesAsync(long offset, long length) =>
+            Parent is null ? writer.WriteZeroesAsync(offset, length, default) : ValueTask.CompletedTask;
     }
 
     /// <summary>Pieces at ascending offsets, some of them next to each other, some across units.</summary>

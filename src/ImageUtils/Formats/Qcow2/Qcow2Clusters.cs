@@ -54,7 +54,7 @@ internal sealed class Qcow2Clusters
         }
     }
 
-    /// <summary>The refcount table's clusters, where the file ends with it and the blocks that it makes necessary.</summary>
+    /// <summary>The refcount table's clusters: the file ends with it and the blocks that it makes necessary.</summary>
     internal static long CountRefcountTableClusters(long end, long blocks, long blockSize, int clusterSize)
     {
         for (var count = 1L; ;)
@@ -114,7 +114,8 @@ internal sealed class Qcow2Clusters
 
     /// <summary>Writes the last refcount block and the refcount table, the last things in the file.</summary>
     /// <returns>The table's first cluster, and how many it has.</returns>
-    internal async ValueTask<(long Cluster, long Count)> FinishAsync(IByteSink sink, CancellationToken cancellationToken)
+    internal async ValueTask<(long Cluster, long Count)> FinishAsync(
+        IByteSink sink, CancellationToken cancellationToken)
     {
         var count = CountRefcountTableClusters(End, _blocks.Count, _plan.RefcountBlockSize, _plan.ClusterSize);
         var first = await AllocateAsync(sink, count, cancellationToken).ConfigureAwait(false);
@@ -144,7 +145,8 @@ internal sealed class Qcow2Clusters
         var count = reader.ReadInt32();
         if (count is < 0 or > (int)MaximumBlocks || End < count)
         {
-            throw new InvalidDataException($"The state of a qcow2 writer has {count} refcount blocks for {End} clusters.");
+            throw new InvalidDataException(
+                $"The state of a qcow2 writer has {count} refcount blocks for {End} clusters.");
         }
 
         _blocks.Clear();

@@ -59,7 +59,7 @@ internal static class Qcow2FeatureNames
         ];
     }
 
-    /// <summary>Every known feature: its kind (0 incompatible, 1 compatible, 2 autoclear), its bit and its name.</summary>
+    /// <summary>The known features: kind (0 incompatible, 1 compatible, 2 autoclear), bit and name.</summary>
     internal static IEnumerable<(byte Kind, byte Bit, string Name)> All =>
         new[] { s_incompatible, s_compatible, s_autoclear }
             .SelectMany((names, kind) => names.Select((name, bit) => ((byte)kind, (byte)bit, name)));

@@ -107,7 +107,11 @@ internal sealed class Qcow2L2Decoder
             else
             {
                 var first = Standard(place, cluster);
-                clusters += first.Kind == ExtentKind.Stored && !_isExternal ? CountFollowers(words[(at + 1)..], first) : 0;
+                if (first.Kind == ExtentKind.Stored && !_isExternal)
+                {
+                    clusters += CountFollowers(words[(at + 1)..], first);
+                }
+
                 AddStored(extents, first.Extend((clusters - 1) * _clusterSize), guestOffset, end);
             }
 
@@ -118,7 +122,8 @@ internal sealed class Qcow2L2Decoder
         return Math.Min(cluster, end);
     }
 
-    private static ulong Big(ulong word) => BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(word) : word;
+    private static ulong Big(ulong word) =>
+        BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness(word) : word;
 
     private static void Add(List<Extent> extents, in Extent extent, long start, long end) =>
         extents.Add(extent.GuestOffset >= start && extent.GuestEnd <= end ? extent : extent.Clip(start, end));
@@ -264,7 +269,8 @@ internal sealed class Qcow2L2Decoder
 
     private TruncatedImageException Beyond(in Entry entry, long host) => new(
         $"Entry {entry.Index} of the qcow2 L2 table at byte {entry.TableOffset} points at byte {host}, but the "
-        + $"{(_isExternal ? "external data file" : "file")} has only {_dataLength} bytes. It is cut short: get it anew.");
+        + $"{(_isExternal ? "external data file" : "file")} has only {_dataLength} bytes. "
+        + "It is cut short: get it anew.");
 
     private readonly record struct Entry(ulong Word, ulong Bitmap, long TableOffset, int Index)
     {

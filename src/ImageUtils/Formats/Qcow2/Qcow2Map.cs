@@ -136,8 +136,9 @@ internal sealed class Qcow2Map : ImageMap
         return l2Offset <= _fileLength - (1L << _clusterBits)
             ? l2Offset
             : throw new TruncatedImageException(
-                $"The qcow2 L2 table at byte {l2Offset}, which entry {l1Index} of the L1 table at byte {_l1.HostOffset} "
-                + $"points at, does not lie within the file's {_fileLength} bytes. The file is cut short: get it anew.");
+                $"The qcow2 L2 table at byte {l2Offset}, which entry {l1Index} of the L1 table at byte "
+                + $"{_l1.HostOffset} points at, does not lie within the file's {_fileLength} bytes. "
+                + "The file is cut short: get it anew.");
     }
 
     private ImageFormatException Malformed(long l1Index, ulong entry, string what) => new(

@@ -5,7 +5,7 @@ using ImageUtils.Errors;
 
 namespace ImageUtils.Formats.Qcow2;
 
-/// <summary>What a qcow2 image that is to be written is like: options that have been checked, and what follows.</summary>
+/// <summary>What a qcow2 image that is to be written is like: options, checked, and what follows.</summary>
 /// <remarks>Defaults and limits are those of qemu-img 7.2.</remarks>
 internal sealed record Qcow2Plan
 {
@@ -126,7 +126,8 @@ internal sealed record Qcow2Plan
     {
         if (version is not (2 or 3))
         {
-            throw Bad(nameof(options.Version), $"The qcow2 version is {version}; 2 (compat 0.10) and 3 (1.1) are written.");
+            throw Bad(
+                nameof(options.Version), $"The qcow2 version is {version}; 2 (compat 0.10) and 3 (1.1) are written.");
         }
 
         if (version == 2 && options.RefcountBits is not (null or DefaultRefcountBits))
@@ -145,7 +146,8 @@ internal sealed record Qcow2Plan
 
         if (version == 2 && codec == UnitCodec.Zstd)
         {
-            throw Bad(nameof(options.CompressionType), "qcow2 version 2 has no zstd compression. Use version 3, or Deflate.");
+            throw Bad(
+                nameof(options.CompressionType), "qcow2 version 2 has no zstd compression. Use version 3, or Deflate.");
         }
 
         if (options.CompressionLevel is not null && !options.Compress)
@@ -157,7 +159,7 @@ internal sealed record Qcow2Plan
         {
             throw Bad(
                 nameof(options.Preallocation),
-                "A compressed image cannot be preallocated: the places of its clusters depend on the data. Choose one.");
+                "A compressed image cannot be preallocated: its clusters' places depend on the data. Choose one.");
         }
 
         CheckBackingFile(options);
@@ -179,8 +181,8 @@ internal sealed record Qcow2Plan
         {
             throw Bad(
                 nameof(options.BackingFormat),
-                $"BackingFormat is {options.BackingFormat.ToName()}; state the format that the backing file has and qemu "
-                + "knows: an image that leaves it to be guessed is not safe to open.");
+                $"BackingFormat is {options.BackingFormat.ToName()}; state the format that the backing file has and "
+                + "qemu knows: an image that leaves it to be guessed is not safe to open.");
         }
 
         var length = Encoding.UTF8.GetByteCount(options.BackingFile);

@@ -181,11 +181,13 @@ internal static class Qcow2Reader
         {
             throw new ImageFormatException(
                 CheckNames.Tables,
-                $"The qcow2 {title} has {entry.L1Size} entries; at most {Qcow2SafetyChecks.MaximumL1Bytes / 8} are possible.");
+                $"The qcow2 {title} has {entry.L1Size} entries; "
+                + $"at most {Qcow2SafetyChecks.MaximumL1Bytes / 8} are possible.");
         }
 
         if (entry.L1Size > 0
-            && Qcow2SafetyChecks.FindMisplaced(title, entry.L1TableOffset, 1L << (int)header.ClusterBits) is { } misplaced)
+            && Qcow2SafetyChecks.FindMisplaced(title, entry.L1TableOffset, 1L << (int)header.ClusterBits)
+            is { } misplaced)
         {
             throw new ImageFormatException(CheckNames.Tables, misplaced);
         }

@@ -98,7 +98,8 @@ internal sealed class Qcow2Writer(Qcow2Plan plan) : ImageWriter
         {
             var clusterEnd = (guestOffset & -plan.ClusterSize) + plan.ClusterSize;
             var piece = Math.Min(end, clusterEnd) - guestOffset;
-            var isWhole = guestOffset + plan.ClusterSize == clusterEnd && guestOffset + piece >= Math.Min(clusterEnd, VirtualSize);
+            var isWhole = guestOffset + plan.ClusterSize == clusterEnd
+                && guestOffset + piece >= Math.Min(clusterEnd, VirtualSize);
             await EnterTableAsync(guestOffset, cancellationToken).ConfigureAwait(false);
             if (isWhole && plan.Version >= 3)
             {
@@ -211,7 +212,7 @@ internal sealed class Qcow2Writer(Qcow2Plan plan) : ImageWriter
         if (guestOffset < 0 || guestOffset >= VirtualSize || wanted < _l2Index)
         {
             throw new InvalidOperationException(
-                $"Guest byte {guestOffset} is outside the disk of {VirtualSize} bytes, or before what was written last.");
+                $"Guest byte {guestOffset} is outside the disk of {VirtualSize} bytes, or before the last write.");
         }
 
         while (_l2Index < wanted)

@@ -66,10 +66,12 @@ internal sealed class VdiMap : ImageMap
 
         var fileLength = await source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         var mapEnd = header.BlockMapOffset + header.BlocksInImage * (long)sizeof(uint);
-        return mapEnd <= fileLength
+        var dataEnd = Math.Max(mapEnd, VdiSafetyChecks.FindDataEnd(header));
+        return dataEnd <= fileLength
             ? new VdiMap(source, header, fileLength)
             : throw new TruncatedImageException(
-                $"The VDI block map ends at byte {mapEnd}, but the file has only {fileLength}: it is cut short.");
+                $"The VDI's block map and allocated blocks end at byte {dataEnd}, but the file has only {fileLength} "
+                + "bytes: it is cut short.");
     }
 
     public override async IAsyncEnumerable<Extent> GetExtentsAsync(

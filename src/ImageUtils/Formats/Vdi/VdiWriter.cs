@@ -48,7 +48,8 @@ internal sealed class VdiWriter : ImageWriter
         {
             throw new ImageOptionException(
                 nameof(options.VirtualSize),
-                $"A VDI has room for the block map of a disk of nearly 1 PiB; this one has {options.VirtualSize} bytes.");
+                "A VDI has room for the block map of a disk of nearly 1 PiB; this one has "
+                + $"{options.VirtualSize} bytes.");
         }
 
         VirtualSize = (options.VirtualSize + SectorLength - 1) / SectorLength * SectorLength;

@@ -7,7 +7,7 @@ namespace ImageUtils.Formats.Vhd;
 /// <remarks>Bits are counted from the least significant bit of the first byte, as in VHDX.</remarks>
 internal static class SectorBitmap
 {
-    /// <summary>Turns a VHD's bitmap, whose first sector is a byte's most significant bit, into the order used here.</summary>
+    /// <summary>Turns the bitmap of a VHD, which begins with a byte's most significant bit, into this order.</summary>
     internal static void ReverseBits(Span<byte> bitmap)
     {
         foreach (ref var value in bitmap)

@@ -4,8 +4,8 @@ using ImageUtils.Conversion;
 namespace ImageUtils.Formats.Vhd;
 
 /// <summary>
-/// Writes a dynamic or differencing disk: footer's copy, header, the parent's name, block allocation table, blocks in the
-/// order in which they come, footer.
+/// Writes a dynamic or differencing disk: footer's copy, header, the parent's name, block allocation table, blocks in
+/// the order in which they come, footer.
 /// </summary>
 /// <remarks>
 /// A dynamic disk's bitmaps have every bit set, as QEMU's have. A differencing disk's have those of the sectors that
@@ -82,6 +82,18 @@ internal sealed class VhdDynamicWriter : ImageWriter
         }
 
         return _blockOffset + _bitmap.Length + within;
+    }
+
+    /// <summary>Over a parent, sectors of zeros are the disk's own; elsewhere nothing is to be done.</summary>
+    public override async ValueTask WriteZeroesAsync(
+        long guestOffset, long length, CancellationToken cancellationToken)
+    {
+        for (var end = guestOffset + length; _options.Parent is not null && guestOffset < end;)
+        {
+            var piece = Math.Min(UnitSize - guestOffset % UnitSize, end - guestOffset);
+            await PlaceAsync(guestOffset, piece, cancellationToken).ConfigureAwait(false);
+            guestOffset += piece;
+        }
     }
 
     public override async ValueTask FinishAsync(CancellationToken cancellationToken)

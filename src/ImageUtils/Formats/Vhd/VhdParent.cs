@@ -36,9 +36,10 @@ internal sealed record VhdParent
     internal string UnicodeName { get; }
 
     /// <summary>What the locator takes up in the file: whole sectors.</summary>
-    internal int DataSpace => (_platformData.Length + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
+    internal int DataSpace =>
+        (_platformData.Length + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
 
-    /// <exception cref="ImageOptionException">There is no parent, or no identity, or the name cannot be written.</exception>
+    /// <exception cref="ImageOptionException">Parent or identity are missing, or cannot be written.</exception>
     internal static VhdParent Of(WriterOptions options)
     {
         if (string.IsNullOrEmpty(options.BackingFile))

@@ -52,7 +52,8 @@ internal static class VhdReader
         var map = new VhdMap(source, footer, header, fileLength - end.Length);
         return footer.DiskType == VhdDiskType.Differencing
             ? new LayeredMap(
-                map, await OpenParentAsync(source, header, fileLength, context, cancellationToken).ConfigureAwait(false))
+                map,
+                await OpenParentAsync(source, header, fileLength, context, cancellationToken).ConfigureAwait(false))
             : map;
     }
 
@@ -85,8 +86,8 @@ internal static class VhdReader
         {
             throw new ImageFormatException(
                 CheckNames.Checksum,
-                $"The VHD footer's disk type at byte {fileLength - end.Length + 60} is {(uint)footer.DiskType}, but its "
-                + "copy at byte 0 is missing: the file's beginning is lost or overwritten.");
+                $"The VHD footer's disk type at byte {fileLength - end.Length + 60} is {(uint)footer.DiskType}, but "
+                + "its copy at byte 0 is missing: the file's beginning is lost or overwritten.");
         }
 
         Refuse(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer, fileLength, end.Length));
@@ -147,7 +148,8 @@ internal static class VhdReader
                 }
 
                 var bytes = new byte[locator.PlatformDataLength];
-                await ReadWholeAsync(source, (long)locator.PlatformDataOffset, bytes, "parent locator", cancellationToken)
+                await ReadWholeAsync(
+                    source, (long)locator.PlatformDataOffset, bytes, "parent locator", cancellationToken)
                     .ConfigureAwait(false);
                 names.Add(VhdParentLocator.ToPath(locator.DecodeName(bytes)));
             }

@@ -12,7 +12,7 @@ internal sealed record VhdWriterOptions
     internal const string Fixed = "fixed";
     internal const string Differencing = "differencing";
 
-    /// <summary>Hyper-V makes blocks of this or <see cref="DefaultBlockSize"/>; smaller ones make tables large.</summary>
+    /// <summary>Hyper-V's smaller block size; its other one is the default.</summary>
     internal const long LeastBlockSize = 512 << 10;
 
     internal const long DefaultBlockSize = 2 << 20;
@@ -96,8 +96,8 @@ internal sealed record VhdWriterOptions
         {
             throw new ImageOptionException(
                 nameof(options.AzureAligned),
-                $"Azure takes fixed VHDs of whole MiB only, but {nameof(options.AzureAligned)} was asked for together "
-                + $"with {(options.RoundToGeometry ? nameof(options.RoundToGeometry) : $"the subformat {subformat}")}.");
+                $"Azure takes fixed VHDs of whole MiB only, but {nameof(options.AzureAligned)} was asked for "
+                + $"together with {(subformat != Fixed ? subformat : nameof(options.RoundToGeometry))}.");
         }
 
         var size = VhdSize.For(options);

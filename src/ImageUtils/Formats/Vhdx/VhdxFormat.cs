@@ -1,13 +1,15 @@
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vhdx;
 
 /// <summary>Virtual Hard Disks version 2: fixed, dynamic and differencing.</summary>
-internal sealed class VhdxFormat : IImageFormat
+internal sealed class VhdxFormat : IReadableFormat, IWritableFormat
 {
     // What is read of the block allocation table: 4096 entries, of 4 GiB with the smallest blocks.
     private const int MaximumTableRead = 32 * 1024;
@@ -55,6 +57,12 @@ internal sealed class VhdxFormat : IImageFormat
         await InspectRegionsAsync(context, header, regions, cancellationToken).ConfigureAwait(false);
     }
 
+    public ValueTask<ImageMap> OpenAsync(
+        IByteSource source, ReaderContext context, CancellationToken cancellationToken) =>
+        VhdxReader.OpenAsync(source, context, cancellationToken);
+
+    public ImageWriter CreateWriter(WriterOptions options) => VhdxWriterOptions.CreateWriter(options);
+
     private static async ValueTask<VhdxHeader> ReadHeaderAsync(
         InspectionContext context, CancellationToken cancellationToken)
     {
@@ -64,27 +72,7 @@ internal sealed class VhdxFormat : IImageFormat
         var second = await context
             .ReadWholeAsync(VhdxHeader.SecondOffset, VhdxHeader.Length, "second VHDX header", cancellationToken)
             .ConfigureAwait(false);
-        var (isFirstValid, isSecondValid) = (VhdxHeader.IsValid(first.Span), VhdxHeader.IsValid(second.Span));
-        if (!isFirstValid && !isSecondValid)
-        {
-            throw new ImageFormatException(
-                CheckNames.Checksum,
-                $"Neither of the VHDX headers at bytes {VhdxHeader.FirstOffset} and {VhdxHeader.SecondOffset} has its "
-                + "signature and a checksum that holds.");
-        }
-
-        var (one, other) = (VhdxHeader.Parse(first.Span), VhdxHeader.Parse(second.Span));
-        if (!isSecondValid || !isFirstValid)
-        {
-            return isFirstValid ? one : other;
-        }
-
-        // Disk2vhd writes both headers alike.
-        return one.SequenceNumber == other.SequenceNumber && !first.Span.SequenceEqual(second.Span)
-            ? throw new ImageFormatException(
-                CheckNames.Checksum,
-                $"Both VHDX headers have the sequence number {one.SequenceNumber}, but they differ: none is current.")
-            : one.SequenceNumber >= other.SequenceNumber ? one : other;
+        return VhdxHeader.FindCurrent(first.Span, second.Span);
     }
 
     private static void JudgeLog(InspectionContext context, VhdxHeader header)
@@ -149,15 +137,15 @@ internal sealed class VhdxFormat : IImageFormat
         // What its entries mean is in the metadata, but it may lie before them.
         var isBatFirst = bat.FileOffset < metadataRegion.FileOffset;
         var table = isBatFirst ? await ReadBatAsync().ConfigureAwait(false) : default;
-        var entries = await VhdxMetadata.ReadTableAsync(context, metadataRegion, cancellationToken)
+        var entries = await VhdxMetadata.ReadTableAsync(context.ReadWholeAsync, metadataRegion, cancellationToken)
             .ConfigureAwait(false);
         if (!context.HasVerdict(CheckNames.UnknownFeatures))
         {
             context.Judge(CheckNames.UnknownFeatures, VhdxSafetyChecks.FindUnknownItem(entries));
         }
 
-        var metadata = await VhdxMetadata.ReadItemsAsync(context, metadataRegion, entries, cancellationToken)
-            .ConfigureAwait(false);
+        var metadata = await VhdxMetadata
+            .ReadItemsAsync(context.ReadWholeAsync, metadataRegion, entries, cancellationToken).ConfigureAwait(false);
         Describe(context.Image, metadata);
         JudgeParent(context, metadata);
         if (VhdxSafetyChecks.FindImpossibleMetadata(metadata, bat) is { } impossible)

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using ImageUtils.Errors;
+using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vhdx;
 
@@ -42,6 +44,33 @@ internal sealed record VhdxHeader
     /// <summary>Whether signature and checksum of a header of 4096 bytes hold.</summary>
     internal static bool IsValid(ReadOnlySpan<byte> bytes) =>
         bytes.StartsWith(Signature) && VhdxChecksum.IsValid(bytes);
+
+    /// <summary>The current one of the two headers.</summary>
+    /// <exception cref="ImageFormatException">None is valid, or none is newer than the other.</exception>
+    internal static VhdxHeader FindCurrent(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
+        var (isFirstValid, isSecondValid) = (IsValid(first), IsValid(second));
+        if (!isFirstValid && !isSecondValid)
+        {
+            throw new ImageFormatException(
+                CheckNames.Checksum,
+                $"Neither of the VHDX headers at bytes {FirstOffset} and {SecondOffset} has its signature and a "
+                + "checksum that holds.");
+        }
+
+        var (one, other) = (Parse(first), Parse(second));
+        if (!isSecondValid || !isFirstValid)
+        {
+            return isFirstValid ? one : other;
+        }
+
+        // Disk2vhd writes both headers alike.
+        return one.SequenceNumber == other.SequenceNumber && !first.SequenceEqual(second)
+            ? throw new ImageFormatException(
+                CheckNames.Checksum,
+                $"Both VHDX headers have the sequence number {one.SequenceNumber}, but they differ: none is current.")
+            : one.SequenceNumber >= other.SequenceNumber ? one : other;
+    }
 
     internal static VhdxHeader Parse(ReadOnlySpan<byte> bytes) => new()
     {

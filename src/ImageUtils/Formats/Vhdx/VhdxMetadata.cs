@@ -1,9 +1,16 @@
 using System.Buffers.Binary;
 using ImageUtils.Errors;
-using ImageUtils.Inspection;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vhdx;
+
+/// <summary>Reads a structure that must be there whole.</summary>
+/// <param name="offset">Where it lies, in bytes from the start of the file.</param>
+/// <param name="length">Its length in bytes.</param>
+/// <param name="what">Its name, for the message.</param>
+/// <param name="cancellationToken">Ends the wait.</param>
+internal delegate ValueTask<ReadOnlyMemory<byte>> StructureRead(
+    long offset, int length, string what, CancellationToken cancellationToken);
 
 /// <summary>The items of the metadata region that describe the disk, as far as they are there.</summary>
 /// <remarks>MS-VHDX, section 2.6, "Metadata Region".</remarks>
@@ -47,10 +54,10 @@ internal sealed class VhdxMetadata
     /// <summary>Reads the table at the region's beginning.</summary>
     /// <exception cref="ImageFormatException">It is no table, is cut short, or its entries are impossible.</exception>
     internal static async ValueTask<VhdxMetadataEntry[]> ReadTableAsync(
-        InspectionContext context, VhdxRegion region, CancellationToken cancellationToken)
+        StructureRead readAsync, VhdxRegion region, CancellationToken cancellationToken)
     {
         var offset = (long)region.FileOffset;
-        var bytes = await context.ReadWholeAsync(offset, FirstTableRead, "VHDX metadata table", cancellationToken)
+        var bytes = await readAsync(offset, FirstTableRead, "VHDX metadata table", cancellationToken)
             .ConfigureAwait(false);
         if (!bytes.Span.StartsWith(VhdxMetadataTable.Signature))
         {
@@ -74,7 +81,7 @@ internal sealed class VhdxMetadata
         if (count > EntriesInFirstRead)
         {
             var rest = count - EntriesInFirstRead;
-            var more = await context.ReadWholeAsync(
+            var more = await readAsync(
                 offset + FirstTableRead, rest * VhdxMetadataTable.EntryLength, "VHDX metadata table", cancellationToken)
                 .ConfigureAwait(false);
             entries = [.. entries, .. VhdxMetadataTable.ParseEntries(more.Span, rest)];
@@ -87,7 +94,7 @@ internal sealed class VhdxMetadata
 
     /// <summary>Reads the items that a table of possible entries points at.</summary>
     internal static async ValueTask<VhdxMetadata> ReadItemsAsync(
-        InspectionContext context,
+        StructureRead readAsync,
         VhdxRegion region,
         VhdxMetadataEntry[] entries,
         CancellationToken cancellationToken)
@@ -106,7 +113,7 @@ internal sealed class VhdxMetadata
                 continue;
             }
 
-            var bytes = await context.ReadWholeAsync(
+            var bytes = await readAsync(
                 (long)region.FileOffset + entry.Offset, (int)entry.Length, "VHDX metadata item", cancellationToken)
                 .ConfigureAwait(false);
             metadata.Take(entry, bytes.Span);

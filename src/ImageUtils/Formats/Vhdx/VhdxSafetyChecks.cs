@@ -233,10 +233,9 @@ internal static class VhdxSafetyChecks
             var start = layout.PayloadIndex(index) * parameters.BlockSize;
             var size = metadata.VirtualDiskSize!.Value;
             var length = isBitmap ? Mebibyte : start < size ? Math.Min(parameters.BlockSize, size - start) : 0;
-            if (FindOverlap(header, regions, entry.FileOffset, length) is { } overlapped)
+            if (FindMisplaced(header, regions, (long)index, entry.FileOffset, length) is { } misplaced)
             {
-                return $"The VHDX block allocation table's entry {index} points at byte {entry.FileOffset}, where the "
-                    + $"block overlaps the {overlapped}, or lies further than any file is long.";
+                return misplaced;
             }
 
             furthestEnd = Math.Max(furthestEnd, entry.FileOffset + length);
@@ -244,6 +243,14 @@ internal static class VhdxSafetyChecks
 
         return null;
     }
+
+    /// <summary>What a block that an entry points at overlaps.</summary>
+    internal static string? FindMisplaced(
+        VhdxHeader header, IReadOnlyList<VhdxRegion> regions, long index, ulong offset, ulong length) =>
+        FindOverlap(header, regions, offset, length) is { } overlapped
+            ? $"The VHDX block allocation table's entry {index} points at byte {offset}, where the block overlaps the "
+                + $"{overlapped}, or lies further than any file is long."
+            : null;
 
     internal static string? FindBeyondEnd(VhdxHeader header, IReadOnlyList<VhdxRegion> regions, long fileLength)
     {

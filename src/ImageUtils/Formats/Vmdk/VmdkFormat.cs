@@ -190,7 +190,8 @@ internal sealed class VmdkFormat : IReadableFormat, IWritableFormat
         InspectionContext context, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         var header = VmdkCowdHeader.Parse(bytes.Span);
-        var text = await VmdkText.ReadAsync(context.Reader, SectorLength, VmdkText.QemuEmbeddedLength, cancellationToken)
+        var text = await VmdkText
+            .ReadAsync(context.Reader, SectorLength, VmdkText.QemuEmbeddedLength, cancellationToken)
             .ConfigureAwait(false);
         var image = context.Image;
         image.FormatVersion = header.Version.ToString();

@@ -74,7 +74,8 @@ internal static class VmdkReader
         if (descriptor.TotalSectors is null or 0)
         {
             throw new ImageFormatException(
-                CheckNames.Descriptor, "The VMDK descriptor's extents have no sectors, or more than any disk can have.");
+                CheckNames.Descriptor,
+                "The VMDK descriptor's extents have no sectors, or more than any disk can have.");
         }
 
         if (s_deviceTypes.Contains(descriptor.CreateType, StringComparer.OrdinalIgnoreCase))
@@ -100,7 +101,8 @@ internal static class VmdkReader
         var type = extent.Type.ToUpperInvariant();
         if (extent.Access.Equals("NOACCESS", StringComparison.OrdinalIgnoreCase))
         {
-            throw new UnsupportedImageException($"The VMDK's extent '{Describe(extent)}' is not accessible (NOACCESS).");
+            throw new UnsupportedImageException(
+                $"The VMDK's extent '{Describe(extent)}' is not accessible (NOACCESS).");
         }
 
         if (type == "ZERO")
@@ -145,21 +147,19 @@ internal static class VmdkReader
         if (extent.OffsetSectors is > 0)
         {
             throw new ImageFormatException(
-                CheckNames.Extents, $"The VMDK's extent '{Describe(extent)}' has an offset, which a sparse one cannot.");
+                CheckNames.Extents,
+                $"The VMDK's extent '{Describe(extent)}' has an offset, which a sparse one cannot have.");
         }
 
-        var bytes = new byte[SectorLength];
-        var read = await source.ReadAsync(0, bytes, cancellationToken).ConfigureAwait(false);
-        var map = BinaryPrimitives.ReadUInt32BigEndian(bytes) switch
+        var buffer = new byte[SectorLength];
+        var read = await source.ReadAsync(0, buffer, cancellationToken).ConfigureAwait(false);
+        var bytes = VmdkFormat.Whole(buffer.AsMemory(0, read), VmdkSparseHeader.MeaningfulLength);
+        var map = BinaryPrimitives.ReadUInt32BigEndian(buffer) switch
         {
             VmdkSparseHeader.Magic => await VmdkSparseMap.OpenAsync(
-                source,
-                VmdkSparseHeader.Parse(VmdkFormat.Whole(bytes.AsMemory(0, read), VmdkSparseHeader.MeaningfulLength).Span),
-                cancellationToken).ConfigureAwait(false),
+                source, VmdkSparseHeader.Parse(bytes.Span), cancellationToken).ConfigureAwait(false),
             VmdkCowdHeader.Magic => await VmdkSparseMap.OpenAsync(
-                source,
-                VmdkCowdHeader.Parse(VmdkFormat.Whole(bytes.AsMemory(0, read), VmdkCowdHeader.MeaningfulLength).Span),
-                cancellationToken).ConfigureAwait(false),
+                source, VmdkCowdHeader.Parse(bytes.Span), cancellationToken).ConfigureAwait(false),
             var other => throw new ImageFormatException(
                 CheckNames.Extents,
                 $"The VMDK's extent '{Describe(extent)}' begins with 0x{other:x8} instead of KDMV or COWD."),
@@ -168,7 +168,8 @@ internal static class VmdkReader
             ? map
             : throw new ImageFormatException(
                 CheckNames.Extents,
-                $"The VMDK's extent '{Describe(extent)}' has {map.VirtualSize / SectorLength} sectors by its own header.");
+                $"The VMDK's extent '{Describe(extent)}' has {map.VirtualSize / SectorLength} sectors by its own "
+                + "header.");
     }
 
     private static async ValueTask<ImageMap> LayAsync(

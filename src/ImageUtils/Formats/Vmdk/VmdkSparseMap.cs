@@ -7,7 +7,9 @@ using ImageUtils.Safety;
 
 namespace ImageUtils.Formats.Vmdk;
 
-/// <summary>Where the grains of one sparse extent are: hosted (KDMV, compressed or not), or of an ESX server (COWD).</summary>
+/// <summary>
+/// Where the grains of one sparse extent are: hosted (KDMV, compressed or not), or of an ESX server (COWD).
+/// </summary>
 /// <remarks>
 /// Of the directories the first is used and the redundant one left alone, as qemu does. A grain's marker is not read:
 /// the compressed stream ends itself, and its checksum tells whether it is one. Nothing may lie beyond the file's end,

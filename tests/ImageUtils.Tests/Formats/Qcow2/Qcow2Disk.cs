@@ -177,6 +177,7 @@ internal static class Qcow2Disk
             return ReadAsync(bytes.Length - length, buffer[..length], cancellationToken);
         }
 
-        public ValueTask<long> GetLengthAsync(CancellationToken cancellationToken) => ValueTask.FromResult((long)bytes.Length);
+        public ValueTask<long> GetLengthAsync(CancellationToken cancellationToken) =>
+            ValueTask.FromResult((long)bytes.Length);
     }
 }

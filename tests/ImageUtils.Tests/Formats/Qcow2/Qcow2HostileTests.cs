@@ -33,7 +33,7 @@ public sealed class Qcow2HostileTests
         { "compressed: at byte 0", L2, CompressedFlag },
         { "compressed: at the file's end", L2, CompressedFlag | (6 * Cluster) },
         { "compressed: far beyond the file", L2, CompressedFlag | ((1UL << 54) - 1) },
-        { "compressed: a whole cluster over the end", L2, CompressedFlag | (255UL << 54) | (5 * Cluster) | (Cluster - 100) },
+        { "compressed: a cluster over the end", L2, CompressedFlag | (255UL << 54) | (5 * Cluster) | (Cluster - 100) },
     };
 
     [Theory]
@@ -134,15 +134,20 @@ public sealed class Qcow2HostileTests
         {
             foreach (var value in new[] { (byte)0, (byte)0xFF, (byte)0x80, (byte)1, (byte)random.Next(256) })
             {
-                try
+                foreach (var image in new[] { Extended(), Valid() })
                 {
-                    await WalkAsync(Extended().Byte(offset, value).ToArray());
-                    await WalkAsync(Valid().Byte(offset, value).ToArray());
-                }
-                catch (Exception error) when (error is ImageUtilsException or InvalidOperationException)
-                {
-                    // A backing file comes into being by such a change too; there is none to open.
-                    Assert.True(error is ImageUtilsException || error.Message.StartsWith("There is no", StringComparison.Ordinal));
+                    try
+                    {
+                        await WalkAsync(image.Byte(offset, value).ToArray());
+                    }
+                    catch (ImageUtilsException)
+                    {
+                    }
+                    catch (InvalidOperationException error)
+                    {
+                        // A backing file comes into being by such a change too; there is none to open.
+                        Assert.StartsWith("There is no", error.Message, StringComparison.Ordinal);
+                    }
                 }
             }
         }
@@ -154,7 +159,8 @@ public sealed class Qcow2HostileTests
     [InlineData(2, 3UL * Cluster, uint.MaxValue, 1UL << 20)]
     [InlineData(3, 3UL * Cluster, 1U, ulong.MaxValue)]
     [InlineData(4, 0UL, 1U, 1UL << 20)]
-    public async Task A_snapshot_with_an_impossible_table_is_an_error(int which, ulong l1Offset, uint l1Size, ulong diskSize)
+    public async Task A_snapshot_with_an_impossible_table_is_an_error(
+        int which, ulong l1Offset, uint l1Size, ulong diskSize)
     {
         var image = Valid().Resize(7 * Cluster).Big32(60, 1).Big64(64, 6 * Cluster)
             .Big64(6 * Cluster, l1Offset).Big32(6 * Cluster + 8, l1Size).Big16(6 * Cluster + 12, 1)

@@ -33,13 +33,15 @@ public sealed class Qcow2ReaderTests : IDisposable
         Tool.Require("qemu-img", "qemu-utils");
         var disk = Qcow2Disk.Make(3_000_320, options.Length * 7 + compress.Length);
         File.WriteAllBytes(_directory["raw"], disk);
-        string[] arguments = ["convert", "-f", "raw", "-O", "qcow2", "-o", options, _directory["raw"], _directory["image"]];
+        string[] arguments =
+            ["convert", "-f", "raw", "-O", "qcow2", "-o", options, _directory["raw"], _directory["image"]];
         Tool.Run("qemu-img", compress.Length > 0 ? [.. arguments[..1], compress, .. arguments[1..]] : arguments);
 
         using var image = await ImageOpener.OpenAsync(_directory["image"], Qcow2Disk.Within(_directory));
         Assert.Equal(disk.Length, image.Map.VirtualSize);
         Assert.Equal(disk, await Qcow2Disk.ReadAsync(image.Map, 0, disk.Length));
-        foreach (var (offset, length) in new[] { (1, 1), (511, 2), (65_535, 70_001), (2_999_999, 321), (4_097, 1_999_999) })
+        (int, int)[] parts = [(1, 1), (511, 2), (65_535, 70_001), (2_999_999, 321), (4_097, 1_999_999)];
+        foreach (var (offset, length) in parts)
         {
             Assert.Equal(disk[offset..(offset + length)], await Qcow2Disk.ReadAsync(image.Map, offset, length));
         }
@@ -58,9 +60,9 @@ public sealed class Qcow2ReaderTests : IDisposable
             "qemu-img", "create", "-f", "qcow2", "-o", options, "-F", "raw", "-b", "base.raw", _directory["top"], "7M");
         RunIo(
             "top",
-            "write -c -P 7 4M 2M", "write -c -P 9 0 2M", "write -P 1 1000k 3k", "write -P 2 3M 100k", "write -z 2048k 128k",
-            "write -z -u 3100k 64k", "write -P 3 6999k 512", "discard 1M 65536", "write -P 4 5M 500k", "write -z 5200k 2k",
-            "write -P 8 4200k 512", "write -z 4300k 4k");
+            "write -c -P 7 4M 2M", "write -c -P 9 0 2M", "write -P 1 1000k 3k", "write -P 2 3M 100k",
+            "write -z 2048k 128k", "write -z -u 3100k 64k", "write -P 3 6999k 512", "discard 1M 65536",
+            "write -P 4 5M 500k", "write -z 5200k 2k", "write -P 8 4200k 512", "write -z 4300k 4k");
         await AssertAsQemuReadsAsync("top");
     }
 
@@ -73,7 +75,8 @@ public sealed class Qcow2ReaderTests : IDisposable
         File.WriteAllBytes(_directory["raw"], Qcow2Disk.Make((6 << 20) + 512, 5));
         Tool.Run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", _directory["raw"], _directory["base.qcow2"]);
         Tool.Run(
-            "qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", _directory["base.qcow2"], _directory["middle"], size);
+            "qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", _directory["base.qcow2"], _directory["middle"],
+            size);
         Tool.Run("qemu-io", "-f", "qcow2", "-c", "write -P 5 3M 70k", "-c", "write -z 1M 70k", _directory["middle"]);
         Tool.Run(
             "qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", _directory["middle"], _directory["top"], "7M");

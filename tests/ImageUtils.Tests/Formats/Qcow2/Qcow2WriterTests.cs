@@ -39,9 +39,11 @@ public sealed class Qcow2WriterTests : IDisposable
 
     [SkippableTheory]
     [MemberData(nameof(Combinations))]
-    public async Task Every_combination_is_clean_and_identical(int version, int clusterSize, int? refcountBits, UnitCodec? codec)
+    public async Task Every_combination_is_clean_and_identical(
+        int version, int clusterSize, int? refcountBits, UnitCodec? codec)
     {
-        var disk = Qcow2Disk.Make(clusterSize < 4096 ? 700_416 : 5_000_192, clusterSize + version + (refcountBits ?? 0));
+        var length = clusterSize < 4096 ? 700_416 : 5_000_192;
+        var disk = Qcow2Disk.Make(length, clusterSize + version + (refcountBits ?? 0));
         await AssertSoundAsync(disk, new WriterOptions
         {
             VirtualSize = 0,
@@ -107,7 +109,8 @@ public sealed class Qcow2WriterTests : IDisposable
         Tool.Run("qemu-img", "check", "-f", "qcow2", _directory["image"]);
         Assert.Contains(
             $"\"virtual-size\": {size}",
-            Tool.Run("qemu-img", "info", "-f", "qcow2", "--output=json", _directory["image"]), StringComparison.Ordinal);
+            Tool.Run("qemu-img", "info", "-f", "qcow2", "--output=json", _directory["image"]),
+            StringComparison.Ordinal);
         var inspection = await ImageInspector.InspectFileAsync(_directory["image"]);
         Assert.True(inspection.IsSafe);
         Assert.Equal(size, inspection.VirtualSize);
@@ -151,8 +154,30 @@ public sealed class Qcow2WriterTests : IDisposable
         Tool.Run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", _directory["raw"], _directory["image"]);
         Assert.Contains(
             "\"backing-filename-format\": \"raw\"",
-            Tool.Run("qemu-img", "info", "-f", "qcow2", "--output=json", _directory["image"]), StringComparison.Ordinal);
+            Tool.Run("qemu-img", "info", "-f", "qcow2", "--output=json", _directory["image"]),
+            StringComparison.Ordinal);
         Assert.Equal(disk, await Qcow2Disk.ReadAsync(_directory["image"], Qcow2Disk.Within(_directory)));
+    }
+
+    [SkippableTheory]
+    [InlineData(2, 512, 16, true, PreallocationMode.Off)]
+    [InlineData(3, 65536, 1, true, PreallocationMode.Off)]
+    [InlineData(3, 4096, 64, false, PreallocationMode.Metadata)]
+    [InlineData(3, 2 << 20, 8, false, PreallocationMode.Off)]
+    public async Task Libqcow_reads_what_is_written(
+        int version, int clusterSize, int refcountBits, bool compress, PreallocationMode preallocation)
+    {
+        Tool.Require("qcowinfo", "libqcow-utils");
+        await AssertSoundAsync(Qcow2Disk.Make(1_000_448, 21), new WriterOptions
+        {
+            VirtualSize = 0,
+            Version = version,
+            ClusterSize = clusterSize,
+            RefcountBits = version == 2 ? null : refcountBits,
+            Compress = compress,
+            Preallocation = preallocation,
+        });
+        Assert.Contains("(1000448 bytes)", Tool.Run("qcowinfo", _directory["image"]), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -188,7 +213,8 @@ public sealed class Qcow2WriterTests : IDisposable
         ];
         foreach (var (option, options) in cases)
         {
-            Assert.Equal(option, Assert.Throws<ImageOptionException>(() => Qcow2Disk.Format.CreateWriter(options)).Option);
+            var error = Assert.Throws<ImageOptionException>(() => Qcow2Disk.Format.CreateWriter(options));
+            Assert.Equal(option, error.Option);
         }
     }
 

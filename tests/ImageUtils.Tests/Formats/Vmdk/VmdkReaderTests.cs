@@ -14,13 +14,13 @@ public sealed class VmdkReaderTests
 
     [SkippableTheory]
     [InlineData("monolithicSparse", 3_000_000)]
-    [InlineData("monolithicSparse", 40 << 20)]
+    [InlineData("monolithicSparse", 33 << 20)]
     [InlineData("monolithicSparse,zeroed_grain=on", 3_000_000)]
     [InlineData("monolithicFlat", 3_000_000)]
     [InlineData("twoGbMaxExtentFlat", 3_000_000)]
     [InlineData("twoGbMaxExtentSparse", 3_000_000)]
     [InlineData("streamOptimized", 3_000_000)]
-    [InlineData("streamOptimized", 40 << 20)]
+    [InlineData("streamOptimized", 33 << 20)]
     public void What_qemu_img_writes_reads_as_its_source_at_any_offset(string subformat, int length)
     {
         Tool.Require("qemu-img", "qemu-utils");
@@ -71,7 +71,8 @@ public sealed class VmdkReaderTests
         Tool.Run("qemu-img", "create", "-q", "-f", "vmdk", parent, "5M");
         Tool.Run("qemu-io", "-f", "vmdk", "-c", "write -P 1 0 3M", parent);
         Tool.Run(
-            "qemu-img", "create", "-q", "-f", "vmdk", "-b", "parent.vmdk", "-F", "vmdk", "-o", "zeroed_grain=on", child);
+            "qemu-img", "create", "-q", "-f", "vmdk", "-b", "parent.vmdk", "-F", "vmdk", "-o", "zeroed_grain=on",
+            child);
         Tool.Run("qemu-io", "-f", "vmdk", "-c", "write -P 2 100k 100k", "-c", "write -z 1M 1M", child);
         Tool.Run("qemu-img", "convert", "-f", "vmdk", "-O", "raw", child, directory["disk.raw"]);
         var expected = File.ReadAllBytes(directory["disk.raw"]);
@@ -97,7 +98,8 @@ public sealed class VmdkReaderTests
     {
         using var directory = new TemporaryDirectory();
         File.WriteAllBytes(directory["cowd.vmdk"], VmdkCases.ValidCowd().Put(40 * Sector, [7, 7]).ToArray());
-        File.WriteAllBytes(directory["flat.img"], Enumerable.Range(0, 5 * Sector).Select(at => (byte)(at / Sector + 1)).ToArray());
+        File.WriteAllBytes(
+            directory["flat.img"], [.. Enumerable.Range(0, 5 * Sector).Select(at => (byte)(at / Sector + 1))]);
         File.WriteAllText(
             directory["disk.vmdk"],
             VmdkCases.Text(

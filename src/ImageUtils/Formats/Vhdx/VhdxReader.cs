@@ -1,0 +1,156 @@
+using ImageUtils.Errors;
+using ImageUtils.Formats.Vhd;
+using ImageUtils.IO;
+using ImageUtils.Mapping;
+using ImageUtils.Safety;
+
+namespace ImageUtils.Formats.Vhdx;
+
+/// <summary>Opens fixed, dynamic and differencing disks. A log that is pending is replayed in memory first.</summary>
+internal static class VhdxReader
+{
+    private const string Linkage = "parent_linkage";
+
+    // Beside the parent's identity as it was, the one that it had when a merge was interrupted.
+    private const string OtherLinkage = "parent_linkage2";
+
+    internal static async ValueTask<ImageMap> OpenAsync(
+        IByteSource source, ReaderContext context, CancellationToken cancellationToken)
+    {
+        async ValueTask<ReadOnlyMemory<byte>> ReadAsync(
+            long offset, int length, string what, CancellationToken innerToken)
+        {
+            var bytes = new byte[length];
+            await ReadWholeAsync(source, offset, bytes, what, innerToken).ConfigureAwait(false);
+            return bytes;
+        }
+
+        var first = await ReadAsync(VhdxHeader.FirstOffset, VhdxHeader.Length, "header", cancellationToken)
+            .ConfigureAwait(false);
+        var second = await ReadAsync(VhdxHeader.SecondOffset, VhdxHeader.Length, "header", cancellationToken)
+            .ConfigureAwait(false);
+        var header = VhdxHeader.FindCurrent(first.Span, second.Span);
+        Refuse(CheckNames.UnknownFeatures, VhdxSafetyChecks.FindUnknownVersion(header));
+        if (header.LogGuid != Guid.Empty)
+        {
+            source = await VhdxLog.ReplayAsync(source, header, cancellationToken).ConfigureAwait(false);
+        }
+
+        first = await ReadAsync(VhdxRegionTable.FirstOffset, VhdxRegionTable.Length, "region table", cancellationToken)
+            .ConfigureAwait(false);
+        second = await ReadAsync(
+            VhdxRegionTable.SecondOffset, VhdxRegionTable.Length, "region table", cancellationToken)
+            .ConfigureAwait(false);
+        var regions = FindRegions(first.Span, second.Span);
+        Refuse(CheckNames.UnknownFeatures, VhdxSafetyChecks.FindUnknownRegion(regions));
+        Refuse(CheckNames.Tables, VhdxSafetyChecks.FindImpossibleRegions(header, regions));
+        var fileLength = await source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
+        Refuse(CheckNames.Tables, VhdxSafetyChecks.FindBeyondEnd(header, regions, fileLength));
+
+        var region = Array.Find(regions, one => one.Id == VhdxIds.MetadataRegion);
+        var entries = await VhdxMetadata.ReadTableAsync(ReadAsync, region, cancellationToken).ConfigureAwait(false);
+        Refuse(CheckNames.UnknownFeatures, VhdxSafetyChecks.FindUnknownItem(entries));
+        var metadata = await VhdxMetadata.ReadItemsAsync(ReadAsync, region, entries, cancellationToken)
+            .ConfigureAwait(false);
+        Refuse(
+            CheckNames.Tables,
+            VhdxSafetyChecks.FindImpossibleMetadata(
+                metadata, Array.Find(regions, one => one.Id == VhdxIds.BatRegion)));
+
+        var map = new VhdxMap(source, header, regions, metadata, fileLength);
+        return metadata.FileParameters!.Value.HasParent
+            ? new LayeredMap(map, await OpenParentAsync(metadata, context, cancellationToken).ConfigureAwait(false))
+            : map;
+    }
+
+    /// <summary>Fills a buffer from the file.</summary>
+    /// <exception cref="TruncatedImageException">The file ends before.</exception>
+    internal static async ValueTask ReadWholeAsync(
+        IByteSource source, long offset, Memory<byte> buffer, string what, CancellationToken cancellationToken)
+    {
+        var read = await source.ReadAsync(offset, buffer, cancellationToken).ConfigureAwait(false);
+        if (read < buffer.Length)
+        {
+            throw new TruncatedImageException(
+                $"The VHDX {what} should be {buffer.Length} bytes at byte {offset}, but the file has only {read} of "
+                + "them: the file is cut short. Get it again.");
+        }
+    }
+
+    private static VhdxRegion[] FindRegions(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
+        var bytes = VhdxRegionTable.IsValid(first) ? first
+            : VhdxRegionTable.IsValid(second) ? second
+            : throw new ImageFormatException(
+                CheckNames.Checksum,
+                $"Neither of the VHDX region tables at bytes {VhdxRegionTable.FirstOffset} and "
+                + $"{VhdxRegionTable.SecondOffset} has its signature and a checksum that holds.");
+        var count = VhdxRegionTable.ReadEntryCount(bytes);
+        return count <= VhdxRegionTable.MaximumEntries
+            ? VhdxRegionTable.Parse(bytes)
+            : throw new ImageFormatException(
+                CheckNames.Tables,
+                $"The VHDX region table's entry count is {count}; at most {VhdxRegionTable.MaximumEntries} is "
+                + "possible.");
+    }
+
+    private static async ValueTask<ImageMap> OpenParentAsync(
+        VhdxMetadata metadata, ReaderContext context, CancellationToken cancellationToken)
+    {
+        if (metadata.Locator is not { } locator || locator.LocatorType != VhdxIds.VhdxParentLocatorType)
+        {
+            throw new ImageFormatException(
+                CheckNames.Parent,
+                "The VHDX depends on a parent, but its parent locator is missing, damaged or of an unknown type.");
+        }
+
+        Guid[] linkages =
+        [
+            .. locator.Entries.Where(entry => entry.Key is Linkage or OtherLinkage)
+                .Select(entry => Guid.TryParse(entry.Value, out var id) ? id : Guid.Empty)
+                .Where(id => id != Guid.Empty),
+        ];
+        ImageFileException? missing = null;
+        foreach (var key in VhdxParentLocator.PathKeys)
+        {
+            var name = locator.Entries.FirstOrDefault(entry => entry.Key == key).Value;
+            if (string.IsNullOrEmpty(name))
+            {
+                continue;
+            }
+
+            OpenedParent parent;
+            try
+            {
+                parent = await context
+                    .OpenParentAsync(VhdParentLocator.ToPath(name), ImageFormat.Vhdx, cancellationToken)
+                    .ConfigureAwait(false);
+            }
+            catch (ImageFileException exception) when (exception.Problem == ImageFileProblem.NotFound)
+            {
+                missing ??= exception;
+                continue;
+            }
+
+            var id = (parent.Inspection.Details as VhdxDetails)?.DataWriteGuid ?? Guid.Empty;
+            return linkages.Contains(id)
+                ? parent.Map
+                : throw new ImageFormatException(
+                    CheckNames.Parent,
+                    $"The VHDX parent locator's parent linkage is {string.Join(" or ", linkages)}, but '{parent.Path}' "
+                    + $"has the data write guid {id}: it is not the disk's parent, or was changed since. Put the right "
+                    + "file there.");
+        }
+
+        throw missing ?? (ImageUtilsException)new ImageFormatException(
+            CheckNames.Parent, "The VHDX depends on a parent, but its parent locator has no path that is known.");
+    }
+
+    private static void Refuse(string check, string? problem)
+    {
+        if (problem is not null)
+        {
+            throw new ImageFormatException(check, problem);
+        }
+    }
+}
