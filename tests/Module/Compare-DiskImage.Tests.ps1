@@ -55,7 +55,7 @@ Describe 'Compare-DiskImage' {
     It 'ends when it is stopped' {
         foreach ($name in 'a', 'b') {
             $file = [IO.File]::Create("$TestDrive/$name.raw")
-            foreach ($number in 1..64) { $file.Write([byte[]]::new(4MB)) }
+            foreach ($number in 1..16) { $file.Write([byte[]]::new(4MB)) }
             $file.Dispose()
         }
         $shell = [powershell]::Create().AddScript({

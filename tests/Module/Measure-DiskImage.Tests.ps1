@@ -2,8 +2,10 @@ BeforeAll {
     $root = Resolve-Path "$PSScriptRoot/../.."
     Import-Module "$root/ImageUtils.psd1" -Force
     $data = "$root/tests/data"
+    $noise = [byte[]]::new(700000)
+    [Random]::new(4).NextBytes($noise)
     $content = [byte[]]::new(4MB)
-    [Random]::new(4).NextBytes([Span[byte]]::new($content, 100000, 700000))
+    $noise.CopyTo($content, 100000)
     [IO.File]::WriteAllBytes("$TestDrive/disk.raw", $content)
 }
 
