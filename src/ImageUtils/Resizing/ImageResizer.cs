@@ -2,7 +2,6 @@ using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Qcow2;
 using ImageUtils.IO;
-using ImageUtils.Qemu;
 
 namespace ImageUtils.Resizing;
 
