@@ -15,6 +15,7 @@
     AliasesToExport      = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Convert-DiskImage'
         'ConvertFrom-QemuImageInfo'
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'

@@ -27,8 +27,8 @@ public sealed class SubformatCompleter : IArgumentCompleter
         CommandAst commandAst,
         IDictionary fakeBoundParameters)
     {
-        ImageFormatNames.TryParse(
-            (fakeBoundParameters["DestinationFormat"] ?? fakeBoundParameters["Format"])?.ToString(), out var format);
+        var named = (fakeBoundParameters["DestinationFormat"] ?? fakeBoundParameters["Format"])?.ToString();
+        var format = ImageFormatNames.TryParse(named, out var known) ? known : ImageFormat.Unknown;
         var typed = wordToComplete.Trim('\'', '"');
         return s_known
             .Where(one => (format == ImageFormat.Unknown || one.Format == format)

@@ -10,4 +10,8 @@ namespace ImageUtils.Conversion;
 /// it then.
 /// </param>
 public sealed record ImageMeasurement(
-    ImageFormat Format, long VirtualSize, long RequiredBytes, long DataBytes, long? FullyAllocatedBytes);
+    ImageFormat Format, long VirtualSize, long RequiredBytes, long DataBytes, long? FullyAllocatedBytes)
+{
+    /// <summary>The source's absolute path; null where an empty disk was measured.</summary>
+    public string? Path { get; init; }
+}

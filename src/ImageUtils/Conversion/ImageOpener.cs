@@ -1,5 +1,6 @@
 using ImageUtils.Errors;
 using ImageUtils.Formats;
+using ImageUtils.Formats.Wrappers;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
@@ -37,7 +38,8 @@ public static class ImageOpener
         {
             var full = path.Contains('\0', StringComparison.Ordinal) ? path : Path.GetFullPath(path);
             var (file, inspection, map) = await opening.OpenTopAsync(full, cancellationToken).ConfigureAwait(false);
-            return new OpenedImage(full, file, inspection, map, [.. opening.BasedOn.Skip(1)], opening.Opened);
+            return new OpenedImage(
+                full, file, inspection, map, [.. opening.BasedOn.Skip(1)], opening.Depths, opening.Opened);
         }
         catch
         {
@@ -80,6 +82,8 @@ public static class ImageOpener
 
         internal IReadOnlyList<string> BasedOn => _basedOn;
 
+        internal Dictionary<IByteSource, int> Depths { get; } = new(ReferenceEqualityComparer.Instance);
+
         public void Dispose()
         {
             foreach (var one in Opened)
@@ -91,17 +95,45 @@ public static class ImageOpener
         internal async ValueTask<(FileByteSource File, ImageInspection Inspection, ImageMap Map)> OpenTopAsync(
             string path, CancellationToken cancellationToken)
         {
-            var file = Open(path);
-            var inspection = await VetAsync(file, options, cancellationToken).ConfigureAwait(false);
-            var map = await OpenMapAsync(file, inspection, options.Snapshot, cancellationToken).ConfigureAwait(false);
-            return (file, inspection, map);
+            var file = Open(path, 0);
+            var wrapper = await FindWrapperAsync(file, cancellationToken).ConfigureAwait(false);
+            var image = wrapper == ImageFormat.Unknown
+                ? file
+                : await UnpackAsync(file, wrapper, cancellationToken).ConfigureAwait(false);
+            var inspection = await VetAsync(image, options, cancellationToken).ConfigureAwait(false);
+            var map = await OpenMapAsync(image, inspection, options.Snapshot, cancellationToken).ConfigureAwait(false);
+            return (image, inspection, map);
+        }
+
+        private async ValueTask<ImageFormat> FindWrapperAsync(
+            FileByteSource file, CancellationToken cancellationToken)
+        {
+            // Whoever says that it is raw, or is a wrapper, means the file as it is.
+            if (options.KnownRaw || file.Length == 0 || WrappedImage.CanUnpack(options.ClaimedFormat))
+            {
+                return ImageFormat.Unknown;
+            }
+
+            var outer = await ImageInspector.InspectFileAsync(file, options.Inspection, false, cancellationToken)
+                .ConfigureAwait(false);
+            return WrappedImage.CanUnpack(outer.Format) && outer.IsSafe ? outer.Format : ImageFormat.Unknown;
+        }
+
+        private async ValueTask<FileByteSource> UnpackAsync(
+            FileByteSource file, ImageFormat wrapper, CancellationToken cancellationToken)
+        {
+            var temporary = UnnamedFile.Create(options.TemporaryDirectory ?? Path.GetTempPath());
+            Opened.Add(temporary);
+            await WrappedImage.UnpackAsync(
+                file, wrapper, temporary.Sink, options.MaximumUnpackedSize, cancellationToken).ConfigureAwait(false);
+            return Open(temporary.ReadablePath, 0);
         }
 
         internal async ValueTask<OpenedParent> OpenParentAsync(
-            string path, ImageFormat statedFormat, CancellationToken cancellationToken)
+            string path, ImageFormat statedFormat, int depth, CancellationToken cancellationToken)
         {
             Enter(path, MaximumChainLength);
-            var file = Open(path);
+            var file = Open(path, depth);
             var inspection = await VetAsync(
                 file,
                 options with
@@ -117,16 +149,17 @@ public static class ImageOpener
             return new OpenedParent(map, inspection, path);
         }
 
-        internal FileByteSource OpenDataFile(string path)
+        internal FileByteSource OpenDataFile(string path, int depth)
         {
             Enter(path, MaximumDataFiles);
-            return Open(path);
+            return Open(path, depth);
         }
 
-        private FileByteSource Open(string path)
+        private FileByteSource Open(string path, int depth)
         {
             var file = FileByteSource.Open(path);
             Opened.Add(file);
+            Depths.Add(file, depth);
             return file;
         }
 
@@ -163,32 +196,35 @@ public static class ImageOpener
             }
 
             return reader.OpenAsync(
-                file, new Context(this, file.Path) { Inspection = inspection, Snapshot = snapshot },
+                file, new Context(this, file) { Inspection = inspection, Snapshot = snapshot },
                 cancellationToken);
         }
 
         private static ImageUnsafeException Unsafe(string path, string check, string message) =>
             new(path, [new SafetyCheckResult(check, CheckVerdict.Failed, message)]);
 
-        private sealed class Context(Opening opening, string path) : ReaderContext
+        private sealed class Context(Opening opening, FileByteSource file) : ReaderContext
         {
             private SafetyPolicy Policy => opening.Options.Inspection.Policy;
+
+            private int Depth => opening.Depths[file];
 
             public override ValueTask<OpenedParent> OpenParentAsync(
                 string reference, ImageFormat statedFormat, CancellationToken cancellationToken) =>
                 opening.OpenParentAsync(
-                    Pass(Policy.BackingFileGate, reference, CheckNames.BackingFile), statedFormat, cancellationToken);
+                    Pass(Policy.BackingFileGate, reference, CheckNames.BackingFile), statedFormat, Depth + 1,
+                    cancellationToken);
 
             public override ValueTask<IByteSource> OpenDataFileAsync(
                 string reference, CancellationToken cancellationToken) =>
                 ValueTask.FromResult<IByteSource>(
-                    opening.OpenDataFile(Pass(Policy.DataFileGate, reference, CheckNames.DataFile)));
+                    opening.OpenDataFile(Pass(Policy.DataFileGate, reference, CheckNames.DataFile), Depth));
 
             private string Pass(IReferenceGate gate, string reference, string check)
             {
-                var decision = gate.Decide(reference, path);
+                var decision = gate.Decide(reference, file.Path);
                 return decision.Path ?? throw Unsafe(
-                    path, check, $"'{Printable.Text(reference)}', which it names, is not allowed: {decision.Reason}.");
+                    file.Path, check, $"'{Printable.Text(reference)}', which it names, is not allowed: {decision.Reason}.");
             }
         }
 

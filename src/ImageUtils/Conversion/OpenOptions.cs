@@ -19,4 +19,13 @@ public sealed record OpenOptions
 
     /// <summary>The internal snapshot to read, by id or name; null: the disk as it is now.</summary>
     public string? Snapshot { get; init; }
+
+    /// <summary>
+    /// Where an image that is compressed as a whole (gzip, xz, zstd) is unpacked to, in a file without a name; null: the
+    /// system's directory for temporary files.
+    /// </summary>
+    public string? TemporaryDirectory { get; init; }
+
+    /// <summary>The most bytes that such an image may unpack to.</summary>
+    public long MaximumUnpackedSize { get; init; } = 4L << 40;
 }

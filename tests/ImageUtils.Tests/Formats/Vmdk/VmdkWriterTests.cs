@@ -147,8 +147,9 @@ public sealed class VmdkWriterTests
         var random = new Random(6);
         for (var round = 0; round < 4; round++)
         {
-            var stop = random.Next(disk.Length / 16384) * 16384;
-            var lost = Math.Min(stop + random.Next(200) * 16384, disk.Length);
+            // Between pieces of 1 MiB, which are written whole or, being zero, not at all.
+            var stop = random.Next(disk.Length >> 20) << 20;
+            var lost = Math.Min(stop + (random.Next(8) << 20), disk.Length);
             var sink = new ScratchSink();
             var writer = s_format.CreateWriter(options);
             NativeImage.Write(writer, sink, disk, to: stop, isFinished: false);
