@@ -59,7 +59,8 @@ internal sealed class NativeConversion
                 ResumeJournal.PathOf(_destination), ResumeJournal.FingerprintOf(_source, _request, _options))
             : null;
         var digest = _request.Verify ? new GuestDigest() : null;
-        var start = await BeginAsync(writer, sink, journal, digest, cancellationToken).ConfigureAwait(false);
+        var start = await BeginAsync(
+            writer, sink, journal, destination.PartLength, digest, cancellationToken).ConfigureAwait(false);
         var pump = new CopyPump(_map, writer, sink)
         {
             AllowClone = !_request.Verify && _options.Preallocation == PreallocationMode.Off,
@@ -92,8 +93,10 @@ internal sealed class NativeConversion
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        destination.Commit();
+
+        // First: a journal that outlives its partial file would have the next conversion go on from nothing.
         journal?.Remove();
+        destination.Commit();
         return new ImageConversionResult
         {
             Source = _source.Path,
@@ -219,10 +222,12 @@ internal sealed class NativeConversion
         ImageWriter writer,
         IByteSink sink,
         ResumeJournal? journal,
+        long partLength,
         GuestDigest? digest,
         CancellationToken cancellationToken)
     {
-        if (journal?.TryLoad() is { } point)
+        // A journal whose partial file is gone, or has been cut, says that something is done that is not there.
+        if (journal?.TryLoad() is { } point && point.FileLength <= partLength)
         {
             await sink.SetLengthAsync(point.FileLength, cancellationToken).ConfigureAwait(false);
             using var state = new BinaryReader(new MemoryStream(point.WriterState));
@@ -257,7 +262,7 @@ internal sealed class NativeConversion
         }
 
         journal.Store(new ResumePoint(
-            position, new FileInfo(destination.PartPath!).Length, digest?.ToArray() ?? new byte[32],
+            position, destination.PartLength, digest?.ToArray() ?? new byte[32],
             memory.ToArray()));
         OnCheckpoint?.Invoke(position);
     }

@@ -13,6 +13,8 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
 {
     private const string Magic = "ImageUtils conversion journal 1";
 
+    private string NextPath => path + ".new";
+
     internal static string PathOf(string destination) => System.IO.Path.Join(
         System.IO.Path.GetDirectoryName(destination), $".{System.IO.Path.GetFileName(destination)}.imageutils-journal");
 
@@ -82,27 +84,32 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
         }
 
         memory.Write(SHA256.HashData(memory.GetBuffer().AsSpan(0, (int)memory.Length)));
-        var next = path + ".new";
         try
         {
-            using (var handle = File.OpenHandle(next, FileMode.Create, FileAccess.Write))
+            using (var handle = File.OpenHandle(NextPath, FileMode.Create, FileAccess.Write))
             {
                 RandomAccess.Write(handle, memory.GetBuffer().AsSpan(0, (int)memory.Length), 0);
                 RandomAccess.FlushToDisk(handle);
             }
 
-            File.Move(next, path, overwrite: true);
+            File.Move(NextPath, path, overwrite: true);
         }
         catch (IOException exception)
         {
-            File.Delete(next);
+            File.Delete(NextPath);
             throw new Errors.ImageWriteException(
                 Errors.ImageWriteProblem.WriteFailed, path, $"'{path}' cannot be written: {exception.Message}");
         }
     }
 
     /// <summary>Removes it: the conversion is complete, or begins anew.</summary>
-    internal void Remove() => File.Delete(path);
+    internal void Remove()
+    {
+        File.Delete(path);
+
+        // Is there where a process was killed while it stored.
+        File.Delete(NextPath);
+    }
 }
 
 /// <summary>How far a conversion is.</summary>

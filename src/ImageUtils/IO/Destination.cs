@@ -38,6 +38,9 @@ internal sealed class Destination : IDisposable
     /// <summary>The name that the file has until it is complete; null where it has none.</summary>
     internal string? PartPath { get; private set; }
 
+    /// <summary>How long the file with that name is, in bytes; 0 where there is none.</summary>
+    internal long PartLength => PartPath is null ? 0 : RandomAccess.GetLength(_handle);
+
     internal bool IsDevice => Sink.Capacity is not null;
 
     internal FileByteSink Sink { get; }
@@ -180,8 +183,7 @@ internal sealed class Destination : IDisposable
         }
         else if (OperatingSystem.IsLinux())
         {
-            ThrowIfError(PartPath is null ? PosixWriting.Link(_handle, Path) : PosixWriting.Link(PartPath, Path));
-            RemovePart();
+            ThrowIfError(PartPath is null ? PosixWriting.Link(_handle, Path) : RenamePart());
         }
         else
         {
@@ -310,6 +312,23 @@ internal sealed class Destination : IDisposable
             throw new ImageWriteException(
                 ImageWriteProblem.WriteFailed, Path, $"'{Path}' cannot be replaced: {exception.Message}");
         }
+    }
+
+    private int RenamePart()
+    {
+        var error = PosixWriting.RenameToNew(PartPath!, Path);
+        if (error is PosixWriting.ErrorInvalid or PosixWriting.ErrorNoCall)
+        {
+            // Two steps where the file system has not got the one: both names are there for a moment.
+            error = PosixWriting.Link(PartPath!, Path);
+            if (error == 0)
+            {
+                RemovePart();
+            }
+        }
+
+        PartPath = error == 0 ? null : PartPath;
+        return error;
     }
 
     private void RemovePart()

@@ -26,6 +26,7 @@ internal static partial class PosixWriting
     internal const int ErrorFileTooLarge = 27;
     internal const int ErrorNoSpace = 28;
     internal const int ErrorReadOnly = 30;
+    internal const int ErrorNoCall = 38;
     internal const int ErrorNotSupported = 95;
     internal const int ErrorQuota = 122;
 
@@ -34,6 +35,7 @@ internal static partial class PosixWriting
 
     private const int AtCurrentDirectory = -100;
     private const int AtSymlinkFollow = 0x400;
+    private const uint RenameNoReplace = 1;
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
     private const int SetOpenFileLock = 37;
@@ -71,6 +73,20 @@ internal static partial class PosixWriting
     /// <returns>0, or errno.</returns>
     internal static int Link(string existing, string path) =>
         ToError(LinkAt(AtCurrentDirectory, existing, AtCurrentDirectory, path, 0));
+
+    /// <summary>Gives a file another name that is not taken, in one step.</summary>
+    /// <returns>0, or errno; <see cref="ErrorInvalid"/> or <see cref="ErrorNoCall"/> where that cannot be asked.</returns>
+    internal static int RenameToNew(string path, string newPath)
+    {
+        try
+        {
+            return ToError(RenameAt(AtCurrentDirectory, path, AtCurrentDirectory, newPath, RenameNoReplace));
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return ErrorNoCall;
+        }
+    }
 
     /// <summary>Writes as much as goes in one call.</summary>
     /// <returns>How many bytes, or the negative errno.</returns>
@@ -152,6 +168,9 @@ internal static partial class PosixWriting
 
     [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int LinkAt(int oldDirectory, string oldPath, int newDirectory, string newPath, int flags);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameAt(int oldDirectory, string oldPath, int newDirectory, string newPath, uint flags);
 
     [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
     private static unsafe partial nint PositionedWrite(

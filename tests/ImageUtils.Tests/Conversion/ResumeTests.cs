@@ -72,6 +72,31 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_journal_whose_partial_file_is_gone_or_cut_is_not_believed()
+    {
+        Action<string>[] changes =
+        [
+            File.Delete,
+            part =>
+            {
+                using var file = File.OpenWrite(part);
+                file.SetLength(file.Length - 1);
+            },
+        ];
+        foreach (var change in changes)
+        {
+            await InterruptAsync("qcow2");
+            File.WriteAllBytes(ResumeJournal.PathOf(_directory["b"]) + ".new", [1, 2, 3]);
+            change(Destination.PartPathOf(_directory["b"]));
+            var result = await ImageConverter.ConvertAsync(Request("qcow2"));
+            Assert.Null(result.ResumedAt);
+            Assert.Equal(_disk, await SampleDisk.ReadAsync(_directory["b"]));
+            Assert.Equal(["a.raw", "b"], _directory.Names());
+            File.Delete(_directory["b"]);
+        }
+    }
+
+    [Fact]
     public async Task One_process_at_a_time_has_the_partial_file()
     {
         using var held = Destination.OpenPartial(_directory["b"], overwrite: false);

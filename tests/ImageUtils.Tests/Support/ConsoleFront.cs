@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Reflection;
 using Medallion.Shell;
 
@@ -12,6 +13,10 @@ internal static class ConsoleFront
 
     public static (int Code, string Output, string Error) Run(params object[] arguments) =>
         RunWith("dotnet", [Path.Combine(Directory, "imageutils.dll"), .. arguments]);
+
+    /// <summary>Starts it, for tests that do not wait until it ends of itself.</summary>
+    public static Process Start(params string[] arguments) => Process.Start(
+        new ProcessStartInfo("dotnet", [Path.Combine(Directory, "imageutils.dll"), .. arguments]))!;
 
     public static (int Code, string Output, string Error) RunOn(byte[] input, params object[] arguments)
     {
