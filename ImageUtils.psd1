@@ -15,11 +15,17 @@
     AliasesToExport      = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Compare-DiskImage'
+        'Convert-DiskImage'
         'ConvertFrom-QemuImageInfo'
+        'Get-DiskImageMap'
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
+        'Measure-DiskImage'
+        'New-DiskImage'
         'New-ImagePolicy'
+        'Resize-DiskImage'
         'Set-ImageUtilsConfiguration'
         'Test-ImageFormat'
         'Test-ImageSpace'

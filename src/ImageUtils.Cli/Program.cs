@@ -1,12 +1,17 @@
 using System.CommandLine;
 using ImageUtils.Cli;
 
-var root = new RootCommand("Says what disk images really are and whether they are safe, and converts them.")
+var root = new RootCommand("Says what disk images really are and whether they are safe; converts and compares them.")
 {
     TestCommand.Create(),
     InfoCommand.Create(),
     ChecksCommand.Create(),
     ConvertCommand.Create(),
+    CompareCommand.Create(),
+    MapCommand.Create(),
+    MeasureCommand.Create(),
+    CreateCommand.Create(),
+    ResizeCommand.Create(),
 };
 var result = root.Parse(args);
 var code = await result.InvokeAsync().ConfigureAwait(false);

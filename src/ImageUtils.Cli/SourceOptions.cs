@@ -68,6 +68,12 @@ internal sealed class SourceOptions
         };
     }
 
+    /// <summary>An inspection that lets backing files lie below directories, and nothing else.</summary>
+    internal static InspectionOptions Allowing(string[] backingDirectories) => new()
+    {
+        Policy = SafetyPolicy.Default with { BackingFileDirectories = backingDirectories },
+    };
+
     /// <summary>Reads a format's name.</summary>
     internal static ImageFormat ParseFormat(ArgumentResult result)
     {

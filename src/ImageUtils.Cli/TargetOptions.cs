@@ -57,11 +57,13 @@ internal static class TargetOptions
                 : throw Bad(name, value, "off, metadata, falloc or full"),
         },
         "force_size" => options with { RoundToGeometry = !IsOn(name, value) },
+        "adapter_type" => options with { AdapterType = value },
         "azure_aligned" => options with { AzureAligned = IsOn(name, value) },
         _ => throw new ImageOptionException(
             name,
             $"There is no option '{name}'. Those known: subformat, static, cluster_size, block_size, grain_size, compat, "
-            + "compression_type, compression_level, refcount_bits, preallocation, force_size, azure_aligned."),
+            + "compression_type, compression_level, refcount_bits, preallocation, force_size, adapter_type, "
+            + "azure_aligned."),
     };
 
     private static bool IsOn(string name, string value) => value switch

@@ -59,10 +59,16 @@ internal static class ErrorRecords
             + "says it, or set DefaultFormat with Set-ImageUtilsConfiguration."),
         "NoDestinationFormat", ErrorCategory.InvalidArgument, null);
 
+    internal static ErrorRecord NoFormatToMeasure() => new(
+        new PSArgumentException(
+            "There is no destination format. Name one with -DestinationFormat, or set DefaultFormat with "
+            + "Set-ImageUtilsConfiguration."),
+        "NoDestinationFormat", ErrorCategory.InvalidArgument, null);
+
     internal static ErrorRecord DestinationIsTaken(string source, string destination) => new(
         new PSArgumentException(
-            $"'{source}' would replace '{destination}', which was just made of another source. Convert it on its own, or "
-            + "into another directory."),
+            $"'{source}' would replace '{destination}', which was just made of another source. Take it on its own, or "
+            + "name another directory."),
         "DestinationIsTaken", ErrorCategory.ResourceExists, source);
 
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
@@ -94,6 +100,13 @@ internal static class ErrorRecords
             ImageWriteProblem.NotAFile => ErrorCategory.InvalidType,
             ImageWriteProblem.TooLarge => ErrorCategory.LimitsExceeded,
             _ => ErrorCategory.WriteError,
+        },
+        ImageResizeException resize => resize.Problem switch
+        {
+            ImageResizeProblem.BlockDevice or ImageResizeProblem.NotResizable => ErrorCategory.NotImplemented,
+            ImageResizeProblem.NotClean => ErrorCategory.InvalidData,
+            ImageResizeProblem.TooLarge => ErrorCategory.LimitsExceeded,
+            _ => ErrorCategory.InvalidOperation,
         },
         ImageOptionException => ErrorCategory.InvalidArgument,
         UnsupportedImageException => ErrorCategory.NotImplemented,

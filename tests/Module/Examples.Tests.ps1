@@ -29,8 +29,14 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         Copy-Item "$data/disk.qcow2", "$data/disk.raw"
         Copy-Item "$data/disk.qcow2" upload.img
         Copy-Item "$data/disk-dynamic.vhd" disk.vhd
+        Copy-Item "$data/disk-dynamic.vhd" old.vhd
         Copy-Item "$data/disk-stream.vmdk" disk.vmdk
+        $null = New-Item -ItemType Directory out
+        $volume = "$TestDrive/volume"
+        $new = ConvertTo-SecureString secret -AsPlainText -Force
         qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
+        qemu-img create -q -f qcow2 data.qcow2 1M
+        qemu-img create -q -f vpc data.vhd 20M
         'secret' | Set-Content key -NoNewline
         foreach ($try in 1..10) {
             qemu-img create -q -f luks --object secret,id=s,file=key -o key-secret=s,iter-time=10 volume.luks 1M 2>$null
@@ -53,7 +59,7 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
     It '<Page>, example <Number> (<Title>) runs' -ForEach $examples {
         $ErrorActionPreference = 'Stop'
         $output = & ([scriptblock]::Create($Code))
-        # An example that decides may decide for silence.
-        if ($Code -notmatch '^if') { $output | Should -Not -BeNullOrEmpty }
+        # An example that decides, or only asks what would be done, may be silent.
+        if ($Code -notmatch '^if|-WhatIf') { $output | Should -Not -BeNullOrEmpty }
     }
 }

@@ -88,6 +88,24 @@ Describe 'Test-ImageSpace' {
             Should -Be (Get-Item "$data/disk.qcow2").Length
     }
 
+    It 'takes what a conversion would write where a format is named' {
+        (Test-ImageSpace "$data/disk.qcow2" $TestDrive).RequiredBytes | Should -Be 1MB
+        (Test-ImageSpace "$data/disk.qcow2" $TestDrive -DestinationFormat raw).RequiredBytes | Should -Be 0
+        $dynamic = (Test-ImageSpace "$data/disk.qcow2" $TestDrive -DestinationFormat vhd).RequiredBytes
+        $dynamic | Should -BeGreaterThan 0
+        $dynamic | Should -BeLessThan 16KB
+        $content = [byte[]]::new(1MB)
+        [Array]::Fill($content, [byte]1)
+        [IO.File]::WriteAllBytes("$TestDrive/full.raw", $content)
+        (Test-ImageSpace "$TestDrive/full.raw" $TestDrive -DestinationFormat vpc -Subformat fixed).RequiredBytes |
+            Should -Be (1MB + 512)
+        $reports = Test-ImageSpace "$TestDrive/full.raw" $TestDrive -DestinationFormat qcow2 -VolumeSize 1
+        $reports[0].RequiredBytes | Should -BeGreaterThan 1MB
+        $reports[1].RequiredBytes | Should -Be 1MB
+        { Test-ImageSpace "$data/overlay.qcow2" $TestDrive -DestinationFormat raw -ErrorAction Stop } |
+            Should -Throw -ErrorId 'ImageIsUnsafe*'
+    }
+
     It 'refuses what is no place' {
         { Test-ImageSpace "$data/disk.qcow2" "$TestDrive/missing/x" -ErrorAction Stop } | Should -Throw -ErrorId 'FileNotFound*'
         { Test-ImageSpace "$data/disk.qcow2" } | Should -Throw -ErrorId 'NoPlaceToTest*'

@@ -5,39 +5,15 @@ using ImageUtils.PowerShell.Binding;
 
 namespace ImageUtils.PowerShell.Bases;
 
-/// <summary>A cmdlet that opens images and plans or makes new ones of them.</summary>
+/// <summary>A cmdlet that plans or makes new images of those that it opens.</summary>
 /// <typeparam name="TResult">What the work on one image results in.</typeparam>
-public abstract class TargetCmdlet<TResult> : InspectingCmdlet<TResult>
+public abstract class TargetCmdlet<TResult> : OpeningCmdlet<TResult>
 {
     /// <summary>The kind within the format.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(SubformatCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Subformat { get; set; }
-
-    /// <summary>What the source must be.</summary>
-    [Parameter]
-    [ImageFormat]
-    public ImageFormat SourceFormat { get; set; }
-
-    /// <summary>The source is raw: nothing of what a guest may have written is looked at.</summary>
-    [Parameter]
-    public SwitchParameter KnownRaw { get; set; }
-
-    /// <summary>VMDK createTypes that a source may have.</summary>
-    [Parameter]
-    [AllowEmptyCollection]
-    public string[]? AllowedVmdkType { get; set; }
-
-    /// <summary>Directories below which data files and VMDK extents may lie.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string[]? AllowDataFile { get; set; }
-
-    /// <summary>The internal snapshot to read, by id or name.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    public string? Snapshot { get; set; }
 
     /// <summary>Compress, where the format can.</summary>
     [Parameter]
@@ -83,18 +59,6 @@ public abstract class TargetCmdlet<TResult> : InspectingCmdlet<TResult>
     [Parameter]
     public SwitchParameter AzureAligned { get; set; }
 
-    /// <inheritdoc/>
-    protected override bool MayWorkBeside => false;
-
-    /// <summary>How sources are opened.</summary>
-    protected OpenOptions Source => new()
-    {
-        Inspection = Options,
-        ClaimedFormat = SourceFormat,
-        KnownRaw = KnownRaw,
-        Snapshot = Snapshot,
-    };
-
     /// <summary>What the new images are like.</summary>
     protected WriterOptions Target => new()
     {
@@ -114,17 +78,4 @@ public abstract class TargetCmdlet<TResult> : InspectingCmdlet<TResult>
         RoundToGeometry = RoundToGeometry,
         AzureAligned = AzureAligned,
     };
-
-    /// <inheritdoc/>
-    protected override void BeginProcessing()
-    {
-        base.BeginProcessing();
-        ChangePolicy(policy => policy with
-        {
-            AllowedVmdkTypes = AllowedVmdkType ?? policy.AllowedVmdkTypes,
-            DataFileDirectories = AllowDataFile is null
-                ? policy.DataFileDirectories
-                : [.. AllowDataFile.Select(GetUnresolvedProviderPathFromPSPath)],
-        });
-    }
 }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.PowerShell.Bases;
@@ -10,7 +11,7 @@ namespace ImageUtils.PowerShell.Commands;
 /// <summary>Says whether there is room for images, or for a number of bytes.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "ImageSpace", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageSpaceReport), typeof(bool))]
-public sealed class TestImageSpaceCommand : InspectingCmdlet<ImageInspection>
+public sealed class TestImageSpaceCommand : InspectingCmdlet<(ImageInspection Inspection, ImageMeasurement? Plan)>
 {
     private const string BytesSet = "Bytes";
 
@@ -52,6 +53,21 @@ public sealed class TestImageSpaceCommand : InspectingCmdlet<ImageInspection>
     [ImageFormat]
     public ImageFormat SourceFormat { get; set; }
 
+    /// <summary>What the images are to become.</summary>
+    [Parameter(ParameterSetName = PathSet)]
+    [Parameter(ParameterSetName = LiteralPathSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
+    [ImageFormat]
+    public ImageFormat DestinationFormat { get; set; }
+
+    /// <summary>The kind within that format.</summary>
+    [Parameter(ParameterSetName = PathSet)]
+    [Parameter(ParameterSetName = LiteralPathSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
+    [ArgumentCompleter(typeof(SubformatCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Subformat { get; set; }
+
     /// <summary>Emit only true or false.</summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
@@ -83,25 +99,43 @@ public sealed class TestImageSpaceCommand : InspectingCmdlet<ImageInspection>
     }
 
     /// <inheritdoc/>
-    protected override ValueTask<ImageInspection> WorkAsync(string path) => ImageInspector.InspectFileAsync(
-        path, Options, SourceFormat == ImageFormat.Raw, StopToken);
-
-    /// <inheritdoc/>
-    protected override void Emit(string path, ImageInspection result)
+    protected override async ValueTask<(ImageInspection Inspection, ImageMeasurement? Plan)> WorkAsync(string path)
     {
-        if (SourceFormat != ImageFormat.Unknown && !SourceFormat.Accepts(result.Format))
+        var isKnownRaw = SourceFormat == ImageFormat.Raw;
+        var inspection = await ImageInspector.InspectFileAsync(path, Options, isKnownRaw, StopToken);
+        if (SourceFormat != ImageFormat.Unknown && !SourceFormat.Accepts(inspection.Format))
         {
-            throw new ImageFormatMismatchException(path, SourceFormat, result.Format);
+            throw new ImageFormatMismatchException(path, SourceFormat, inspection.Format);
         }
 
-        var required = SpaceCheck.GetRequiredBytes(path, result);
+        return DestinationFormat == ImageFormat.Unknown
+            ? (inspection, null)
+            : (inspection, await ImageConverter.PlanAsync(MakeRequest(path, isKnownRaw), StopToken));
+    }
+
+    /// <inheritdoc/>
+    protected override void Emit(string path, (ImageInspection Inspection, ImageMeasurement? Plan) result)
+    {
+        var virtualSize = result.Plan?.VirtualSize ?? SpaceCheck.GetRequiredBytes(path, result.Inspection);
+        var required = result.Plan is null
+            ? virtualSize
+            : SpaceCheck.GetRequiredBytes(result.Plan, _destination ?? _temporaryDirectory);
         Emit([
             .. GetDirectoryReports(path, required),
             .. VolumeSize is { } volumeSizeGiB
-                ? [SpaceCheck.CheckVolume(required, volumeSizeGiB, path)]
+                ? [SpaceCheck.CheckVolume(virtualSize, volumeSizeGiB, path)]
                 : Array.Empty<ImageSpaceReport>(),
         ]);
     }
+
+    private ConversionRequest MakeRequest(string path, bool isKnownRaw) => new()
+    {
+        SourcePath = path,
+        DestinationPath = "",
+        DestinationFormat = DestinationFormat,
+        Source = new OpenOptions { Inspection = Options, ClaimedFormat = SourceFormat, KnownRaw = isKnownRaw },
+        Target = new WriterOptions { VirtualSize = 0, Subformat = Subformat },
+    };
 
     // Images are written one after another: each must fit beside those before it. Temporary files are gone by then.
     private IEnumerable<ImageSpaceReport> GetDirectoryReports(string? image, long required)

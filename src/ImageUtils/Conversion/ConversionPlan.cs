@@ -1,3 +1,4 @@
+using ImageUtils.Codecs;
 using ImageUtils.Errors;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
@@ -10,6 +11,8 @@ namespace ImageUtils.Conversion;
 /// <param name="DataBytes">How much of it is data or tables; the rest is holes.</param>
 internal sealed record ConversionPlan(long Length, long DataBytes)
 {
+    private const long UnitsInRound = 4096;
+
     /// <summary>
     /// Plans the target of a map. Zeros that are hidden in stored data are not known to it: less may be written.
     /// </summary>
@@ -44,13 +47,14 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
         return new ConversionPlan(sink.Length, Math.Min(data + sink.BytesWritten, sink.Length));
     }
 
-    /// <summary>The length of the file if every unit held data; null where nobody knows it.</summary>
-    internal static async ValueTask<long?> FullLengthAsync(
-        ImageWriter writer, long virtualSize, CancellationToken cancellationToken)
+    /// <summary>The length of the file if every unit of the disk held data, and none of it became shorter.</summary>
+    internal static async ValueTask<long> FullLengthAsync(
+        Func<ImageWriter> makeWriter, long virtualSize, CancellationToken cancellationToken)
     {
-        if (writer.Compression is { IsOptional: false })
+        var writer = makeWriter();
+        if (writer.Compression is { IsOptional: false } compression)
         {
-            return null;
+            return await FullLengthAsync(makeWriter, compression, virtualSize, cancellationToken).ConfigureAwait(false);
         }
 
         var sink = new CountingSink();
@@ -83,6 +87,47 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
                 $"'{destination}' has {device.Length} bytes, but the image takes {Length}. Nothing was written; use a "
                 + "larger device.");
         }
+    }
+
+    // Such writers take the bytes of each unit, of which a large disk has too many to try them all: what one round of
+    // units adds to the file is seen once. Tables come at intervals that divide a round.
+    private static async ValueTask<long> FullLengthAsync(
+        Func<ImageWriter> makeWriter,
+        UnitCompression compression,
+        long virtualSize,
+        CancellationToken cancellationToken)
+    {
+        var unit = IncompressibleUnit(compression);
+        var units = virtualSize / compression.UnitLength + (virtualSize % compression.UnitLength == 0 ? 0 : 1);
+        var rest = await LengthOfAsync(units % UnitsInRound).ConfigureAwait(false);
+        return units < UnitsInRound
+            ? rest
+            : rest + (await LengthOfAsync(units % UnitsInRound + UnitsInRound).ConfigureAwait(false) - rest)
+                * (units / UnitsInRound);
+
+        async ValueTask<long> LengthOfAsync(long count)
+        {
+            var sink = new CountingSink();
+            var writer = makeWriter();
+            await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
+            for (long index = 0; index < count; index++)
+            {
+                await writer.WriteCompressedAsync(index * compression.UnitLength, unit, cancellationToken)
+                    .ConfigureAwait(false);
+            }
+
+            await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
+            return sink.Length;
+        }
+    }
+
+    private static byte[] IncompressibleUnit(UnitCompression compression)
+    {
+        var unit = new byte[compression.UnitLength];
+        new Random(0).NextBytes(unit);
+        var encoded = new byte[compression.UnitLength * 2];
+        using var encoder = UnitEncoder.Create(compression.Codec, compression.Level, compression.UnitLength);
+        return encoded[..encoder.Encode(unit, encoded)];
     }
 
     private static async ValueTask PlaceAsync(

@@ -21,4 +21,10 @@ public enum ConversionStage
 
     /// <summary>Reading back.</summary>
     Verifying,
+
+    /// <summary>Reading two images.</summary>
+    Comparing,
+
+    /// <summary>Finding out how large the result would be.</summary>
+    Measuring,
 }

@@ -79,6 +79,38 @@ public static class ImageConverter
             .ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// What a conversion writes at most: its plan, which reads no data, so that zeros hidden in data count. What is
+    /// compressed is measured.
+    /// </summary>
+    /// <param name="request">The conversion; its destination is not looked at.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <inheritdoc cref="ConvertAsync" path="/exception"/>
+    public static async Task<ImageMeasurement> PlanAsync(
+        ConversionRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        using var source = await ImageOpener.OpenAsync(request.SourcePath, request.Source, cancellationToken)
+            .ConfigureAwait(false);
+        return await new NativeConversion(request, source, "", null).PlanAsync(cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    /// <summary>The exact size of the file that holds an empty disk.</summary>
+    /// <param name="virtualSize">The disk's size in bytes.</param>
+    /// <param name="format">The file's format.</param>
+    /// <param name="target">What the file is like; its virtual size is not looked at.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UnsupportedImageException">The format is not written natively.</exception>
+    /// <exception cref="ImageOptionException">The format does not have an option, or such a size.</exception>
+    public static Task<ImageMeasurement> MeasureEmptyAsync(
+        long virtualSize, ImageFormat format, WriterOptions target, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(virtualSize);
+        ArgumentNullException.ThrowIfNull(target);
+        return NativeConversion.MeasureEmptyAsync(virtualSize, format, target, cancellationToken);
+    }
+
     /// <summary>The formats that are written natively.</summary>
     public static IReadOnlyList<ImageFormat> WritableFormats { get; } =
     [

@@ -6,8 +6,11 @@ namespace ImageUtils.Conversion;
 /// <param name="RequiredBytes">The length of the file that would be made of this source, in bytes.</param>
 /// <param name="DataBytes">How much of that holds data or tables; the rest would be holes.</param>
 /// <param name="FullyAllocatedBytes">
-/// The length of the file if every unit of the disk held data; null where units are always compressed, as nobody knows
-/// it then.
+/// The length of the file if every unit of the disk held data, and none of it could be compressed.
 /// </param>
 public sealed record ImageMeasurement(
-    ImageFormat Format, long VirtualSize, long RequiredBytes, long DataBytes, long? FullyAllocatedBytes);
+    ImageFormat Format, long VirtualSize, long RequiredBytes, long DataBytes, long FullyAllocatedBytes)
+{
+    /// <summary>The source's absolute path; null where an empty disk was measured.</summary>
+    public string? Path { get; init; }
+}

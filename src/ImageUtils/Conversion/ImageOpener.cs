@@ -38,7 +38,8 @@ public static class ImageOpener
         {
             var full = path.Contains('\0', StringComparison.Ordinal) ? path : Path.GetFullPath(path);
             var (file, inspection, map) = await opening.OpenTopAsync(full, cancellationToken).ConfigureAwait(false);
-            return new OpenedImage(full, file, inspection, map, [.. opening.BasedOn.Skip(1)], opening.Opened);
+            return new OpenedImage(
+                full, file, inspection, map, [.. opening.BasedOn.Skip(1)], opening.Depths, opening.Opened);
         }
         catch
         {
@@ -81,6 +82,8 @@ public static class ImageOpener
 
         internal IReadOnlyList<string> BasedOn => _basedOn;
 
+        internal Dictionary<IByteSource, int> Depths { get; } = new(ReferenceEqualityComparer.Instance);
+
         public void Dispose()
         {
             foreach (var one in Opened)
@@ -92,7 +95,7 @@ public static class ImageOpener
         internal async ValueTask<(FileByteSource File, ImageInspection Inspection, ImageMap Map)> OpenTopAsync(
             string path, CancellationToken cancellationToken)
         {
-            var file = Open(path);
+            var file = Open(path, 0);
             var wrapper = await FindWrapperAsync(file, cancellationToken).ConfigureAwait(false);
             var image = wrapper == ImageFormat.Unknown
                 ? file
@@ -123,14 +126,14 @@ public static class ImageOpener
             Opened.Add(temporary);
             await WrappedImage.UnpackAsync(
                 file, wrapper, temporary.Sink, options.MaximumUnpackedSize, cancellationToken).ConfigureAwait(false);
-            return Open(temporary.ReadablePath);
+            return Open(temporary.ReadablePath, 0);
         }
 
         internal async ValueTask<OpenedParent> OpenParentAsync(
-            string path, ImageFormat statedFormat, CancellationToken cancellationToken)
+            string path, ImageFormat statedFormat, int depth, CancellationToken cancellationToken)
         {
             Enter(path, MaximumChainLength);
-            var file = Open(path);
+            var file = Open(path, depth);
             var inspection = await VetAsync(
                 file,
                 options with
@@ -146,16 +149,17 @@ public static class ImageOpener
             return new OpenedParent(map, inspection, path);
         }
 
-        internal FileByteSource OpenDataFile(string path)
+        internal FileByteSource OpenDataFile(string path, int depth)
         {
             Enter(path, MaximumDataFiles);
-            return Open(path);
+            return Open(path, depth);
         }
 
-        private FileByteSource Open(string path)
+        private FileByteSource Open(string path, int depth)
         {
             var file = FileByteSource.Open(path);
             Opened.Add(file);
+            Depths.Add(file, depth);
             return file;
         }
 
@@ -192,32 +196,35 @@ public static class ImageOpener
             }
 
             return reader.OpenAsync(
-                file, new Context(this, file.Path) { Inspection = inspection, Snapshot = snapshot },
+                file, new Context(this, file) { Inspection = inspection, Snapshot = snapshot },
                 cancellationToken);
         }
 
         private static ImageUnsafeException Unsafe(string path, string check, string message) =>
             new(path, [new SafetyCheckResult(check, CheckVerdict.Failed, message)]);
 
-        private sealed class Context(Opening opening, string path) : ReaderContext
+        private sealed class Context(Opening opening, FileByteSource file) : ReaderContext
         {
             private SafetyPolicy Policy => opening.Options.Inspection.Policy;
+
+            private int Depth => opening.Depths[file];
 
             public override ValueTask<OpenedParent> OpenParentAsync(
                 string reference, ImageFormat statedFormat, CancellationToken cancellationToken) =>
                 opening.OpenParentAsync(
-                    Pass(Policy.BackingFileGate, reference, CheckNames.BackingFile), statedFormat, cancellationToken);
+                    Pass(Policy.BackingFileGate, reference, CheckNames.BackingFile), statedFormat, Depth + 1,
+                    cancellationToken);
 
             public override ValueTask<IByteSource> OpenDataFileAsync(
                 string reference, CancellationToken cancellationToken) =>
                 ValueTask.FromResult<IByteSource>(
-                    opening.OpenDataFile(Pass(Policy.DataFileGate, reference, CheckNames.DataFile)));
+                    opening.OpenDataFile(Pass(Policy.DataFileGate, reference, CheckNames.DataFile), Depth));
 
             private string Pass(IReferenceGate gate, string reference, string check)
             {
-                var decision = gate.Decide(reference, path);
+                var decision = gate.Decide(reference, file.Path);
                 return decision.Path ?? throw Unsafe(
-                    path, check, $"'{Printable.Text(reference)}', which it names, is not allowed: {decision.Reason}.");
+                    file.Path, check, $"'{Printable.Text(reference)}', which it names, is not allowed: {decision.Reason}.");
             }
         }
 

@@ -123,15 +123,50 @@ internal sealed class NativeConversion
         await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
         var pump = new CopyPump(_map, writer, sink)
         {
-            OnPosition = position => Report(ConversionStage.Converting, position),
+            OnPosition = position => Report(ConversionStage.Measuring, position),
         };
         await pump.RunAsync(0, cancellationToken).ConfigureAwait(false);
         await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
+        return await ToMeasurementAsync(writer, sink.Length, sink.BytesWritten, cancellationToken)
+            .ConfigureAwait(false);
+    }
+
+    internal async Task<ImageMeasurement> PlanAsync(CancellationToken cancellationToken)
+    {
+        // What compresses is not known before it has been compressed.
+        var writer = MakeWriter();
+        if (writer.Compression is not null)
+        {
+            return await MeasureAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        var plan = await ConversionPlan.MakeAsync(writer, _map, cancellationToken).ConfigureAwait(false);
+        return await ToMeasurementAsync(writer, plan.Length, plan.DataBytes, cancellationToken).ConfigureAwait(false);
+    }
+
+    internal static async Task<ImageMeasurement> MeasureEmptyAsync(
+        long virtualSize, ImageFormat format, WriterOptions target, CancellationToken cancellationToken)
+    {
+        var options = BestEffort(target, format) with { VirtualSize = virtualSize };
+        var writer = MakeWriter(format, options);
+        var sink = new CountingSink();
+        await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
+        await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
         return new ImageMeasurement(
-            _request.DestinationFormat, writer.VirtualSize, sink.Length, sink.BytesWritten,
-            await ConversionPlan.FullLengthAsync(MakeWriter(), _map.VirtualSize, cancellationToken)
+            format, writer.VirtualSize, sink.Length, sink.BytesWritten,
+            await ConversionPlan.FullLengthAsync(() => MakeWriter(format, options), virtualSize, cancellationToken)
                 .ConfigureAwait(false));
     }
+
+    private async Task<ImageMeasurement> ToMeasurementAsync(
+        ImageWriter writer, long length, long dataBytes, CancellationToken cancellationToken) =>
+        new(
+            _request.DestinationFormat, writer.VirtualSize, length, dataBytes,
+            await ConversionPlan.FullLengthAsync(MakeWriter, _map.VirtualSize, cancellationToken)
+                .ConfigureAwait(false))
+        {
+            Path = _source.Path,
+        };
 
     private static async Task FlushAsync(IByteSink sink, CancellationToken cancellationToken)
     {
@@ -148,13 +183,15 @@ internal sealed class NativeConversion
         Subformat = target.Compress && format == ImageFormat.Vmdk ? target.Subformat ?? "streamOptimized" : target.Subformat,
     };
 
-    private ImageWriter MakeWriter()
+    private ImageWriter MakeWriter() => MakeWriter(_request.DestinationFormat, _options);
+
+    private static ImageWriter MakeWriter(ImageFormat destinationFormat, WriterOptions options)
     {
-        var format = ImageConverter.FindWriter(_request.DestinationFormat) ?? throw new UnsupportedImageException(
-            $"{_request.DestinationFormat.ToName()} is not written natively. Written natively are "
+        var format = ImageConverter.FindWriter(destinationFormat) ?? throw new UnsupportedImageException(
+            $"{destinationFormat.ToName()} is not written natively. Written natively are "
             + $"{string.Join(", ", ImageConverter.WritableFormats.Select(one => one.ToName()))}; -Engine Qemu writes "
             + "what qemu-img can.");
-        return format.CreateWriter(_options);
+        return format.CreateWriter(options);
     }
 
     private void ThrowIfDestinationIsSource()

@@ -7,6 +7,7 @@ namespace ImageUtils.Conversion;
 /// <summary>An image that passed inspection and is open for reading, with all that it is based on.</summary>
 public sealed class OpenedImage : IDisposable
 {
+    private readonly IReadOnlyDictionary<IByteSource, int> _depths;
     private readonly List<IDisposable> _opened;
 
     internal OpenedImage(
@@ -15,6 +16,7 @@ public sealed class OpenedImage : IDisposable
         ImageInspection inspection,
         ImageMap map,
         IReadOnlyList<string> basedOn,
+        IReadOnlyDictionary<IByteSource, int> depths,
         List<IDisposable> opened)
     {
         Path = path;
@@ -22,6 +24,7 @@ public sealed class OpenedImage : IDisposable
         Inspection = inspection;
         Map = map;
         BasedOn = basedOn;
+        _depths = depths;
         _opened = opened;
     }
 
@@ -42,6 +45,16 @@ public sealed class OpenedImage : IDisposable
 
     /// <summary>The absolute paths of the files that the image is based on: parents, backing files, extents.</summary>
     public IReadOnlyList<string> BasedOn { get; }
+
+    /// <summary>How many images are below this one, one below the other.</summary>
+    public int Depth => _depths.Values.Max();
+
+    /// <summary>
+    /// How far below this image a file is that an extent lies in: 0 for the image's own files, 1 for its parent's.
+    /// </summary>
+    /// <param name="source">An extent's source; null where it is none of the files.</param>
+    public int? DepthOf(IByteSource? source) =>
+        source is not null && _depths.TryGetValue(source, out var depth) ? depth : null;
 
     /// <summary>Closes the files.</summary>
     public void Dispose()

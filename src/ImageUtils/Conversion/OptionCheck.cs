@@ -25,6 +25,7 @@ internal static class OptionCheck
             (nameof(options.RefcountBits), options.RefcountBits is not null),
             (nameof(options.RoundToGeometry), options.RoundToGeometry),
             (nameof(options.AzureAligned), options.AzureAligned),
+            (nameof(options.AdapterType), options.AdapterType is not null),
             (nameof(options.BackingFile), options.BackingFile is not null),
             (nameof(options.BackingFormat), options.BackingFormat != ImageFormat.Unknown),
             (nameof(options.ParentId), options.ParentId is not null),

@@ -127,40 +127,13 @@ internal static class QemuConversion
     private static QemuConvertOptions ToOptions(ConversionRequest request, VettedImage source, string destination)
     {
         var target = request.Target;
-        var options = new Dictionary<string, string>();
-        Add("subformat", target.Subformat);
-        Add("cluster_size", request.DestinationFormat == ImageFormat.Qcow2 ? target.ClusterSize?.ToString() : null);
-        Add("block_size", request.DestinationFormat == ImageFormat.Vhdx ? target.ClusterSize?.ToString() : null);
-        Add("compat", target.Version switch { 2 => "0.10", 3 => "1.1", _ => null });
-        Add("refcount_bits", target.RefcountBits?.ToString());
-        Add("compression_type", target.CompressionType switch
-        {
-            Codecs.UnitCodec.Zstd => "zstd",
-            Codecs.UnitCodec.Deflate => "zlib",
-            _ => null,
-        });
-        Add(
-            "preallocation",
-            target.Preallocation == PreallocationMode.Off ? null : target.Preallocation.ToString().ToLowerInvariant());
-        if (request.DestinationFormat == ImageFormat.Vhd && !target.RoundToGeometry)
-        {
-            options["force_size"] = "on";
-        }
-
-        if (request.DestinationFormat == ImageFormat.Vdi
-            && string.Equals(target.Subformat, "static", StringComparison.OrdinalIgnoreCase))
-        {
-            options.Remove("subformat");
-            options["static"] = "on";
-        }
-
         var snapshot = request.Source.Snapshot;
         var byId = source.Inspection.Snapshots.Any(one => one.Id == snapshot);
         return new QemuConvertOptions
         {
             DestinationPath = destination,
             DestinationFormat = request.DestinationFormat,
-            FormatOptions = options,
+            FormatOptions = QemuTargetOptions.Of(request.DestinationFormat, target),
             Compress = target.Compress,
             SnapshotId = byId ? snapshot : null,
             SnapshotName = byId ? null : snapshot,
@@ -172,14 +145,6 @@ internal static class QemuConversion
             CgroupPath = request.Qemu.CgroupPath,
             ElevationCommand = request.Qemu.ElevationCommand,
         };
-
-        void Add(string name, string? value)
-        {
-            if (value is not null)
-            {
-                options[name] = value;
-            }
-        }
     }
 
     private sealed class PercentProgress(IProgress<ConversionProgress> progress, long total) : IProgress<double>

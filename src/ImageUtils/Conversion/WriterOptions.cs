@@ -44,6 +44,9 @@ public sealed record WriterOptions
     /// <summary>vhd: fixed, and the size rounded up to whole MiB, as Azure demands.</summary>
     public bool AzureAligned { get; init; }
 
+    /// <summary>vmdk: the disk controller (<c>ddb.adapterType</c>) for which the disk is made; <c>ide</c> by default.</summary>
+    public string? AdapterType { get; init; }
+
     /// <summary>qcow2: the backing file's name to write; vhd and vhdx: the parent's.</summary>
     public string? BackingFile { get; init; }
 

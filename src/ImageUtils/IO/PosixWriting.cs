@@ -16,6 +16,7 @@ internal static partial class PosixWriting
     internal const int OpenCloseOnExec = 0x80000;
 
     internal const int ErrorIo = 5;
+    internal const int ErrorTryAgain = 11;
     internal const int ErrorAccess = 13;
     internal const int ErrorBusy = 16;
     internal const int ErrorExists = 17;
@@ -37,6 +38,8 @@ internal static partial class PosixWriting
     private const uint RenameNoReplace = 1;
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
+    private const int SetOpenFileLock = 37;
+    private const short WriteLock = 1;
     private const uint CloneRange = 0x4020940D;
     private const uint BlockZeroOut = 0x127F;
 
@@ -139,6 +142,17 @@ internal static partial class PosixWriting
     /// <summary>Locks a file against others that lock it; does not wait.</summary>
     internal static bool TryLock(SafeFileHandle handle) => FileLock(handle, LockExclusive | LockNonBlocking) == 0;
 
+    /// <summary>
+    /// Locks a range of a file for this open file alone (F_OFD_SETLK of fcntl(2)); does not wait. It ends with the file's
+    /// last descriptor.
+    /// </summary>
+    /// <returns>0, or errno.</returns>
+    internal static unsafe int LockRange(SafeFileHandle handle, long offset, long length)
+    {
+        var range = new FileRangeLock { Type = WriteLock, Start = offset, Length = length };
+        return ToError(FileControl(handle, SetOpenFileLock, &range));
+    }
+
     /// <summary>Brings a directory's entries to the disk.</summary>
     /// <returns>0, or errno.</returns>
     internal static int FlushDirectory(string path)
@@ -177,6 +191,23 @@ internal static partial class PosixWriting
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FileLock(SafeFileHandle descriptor, int operation);
 
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static unsafe partial int FileControl(SafeFileHandle descriptor, int operation, FileRangeLock* range);
+
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Synchronize(SafeFileHandle descriptor);
+
+    // struct flock: short l_type, l_whence (0: from the start); off_t l_start, l_len; pid_t l_pid, 0 for these locks.
+    [StructLayout(LayoutKind.Explicit, Size = 32)]
+    private struct FileRangeLock
+    {
+        [FieldOffset(0)]
+        public short Type;
+
+        [FieldOffset(8)]
+        public long Start;
+
+        [FieldOffset(16)]
+        public long Length;
+    }
 }

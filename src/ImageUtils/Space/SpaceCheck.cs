@@ -1,5 +1,7 @@
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
+using ImageUtils.IO;
 
 namespace ImageUtils.Space;
 
@@ -97,6 +99,17 @@ public static class SpaceCheck
     {
         ArgumentNullException.ThrowIfNull(inspection);
         return inspection.VirtualSize ?? throw new VirtualSizeUnknownException(path, inspection.Format);
+    }
+
+    /// <summary>
+    /// The room that a planned conversion takes: on a block device the image's length, on a file system what is not holes.
+    /// </summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="destination">Where to; null where that is not known yet.</param>
+    public static long GetRequiredBytes(ImageMeasurement plan, string? destination)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return destination is not null && Destination.IsBlockDevice(destination) ? plan.RequiredBytes : plan.DataBytes;
     }
 
     /// <summary>Whether an error on writing means that the file system, or the user's share of it, is full.</summary>

@@ -96,4 +96,22 @@ public sealed class ConsoleFrontTests
     [Fact]
     public void A_directory_of_backing_files_can_be_allowed() => Assert.Equal(
         0, ConsoleFront.Run("test", "--allow-backing", "/etc", Path.Combine(s_data, "overlay.qcow2")).Code);
+
+    [Fact]
+    public void Images_are_made_and_resized_with_the_options_of_qemu_img()
+    {
+        using var directory = new TemporaryDirectory();
+        Done(ConsoleFront.Run("create", "-f", "qcow2", "-o", "cluster_size=4K,compat=1.1", directory["base"], "4M"));
+        Done(ConsoleFront.Run(
+            "create", "-f", "qcow2", "-b", "base", "-F", "qcow2", directory["over"]));
+        Done(ConsoleFront.Run("resize", "-f", "qcow2", "--allow-backing", directory.Path, directory["over"], "+2M"));
+        Assert.Contains("6 MiB", ConsoleFront.Run("info", directory["over"]).Output, StringComparison.Ordinal);
+        var (code, _, error) = ConsoleFront.Run("resize", directory["base"], "-1M");
+        Assert.Equal(2, code);
+        Assert.Contains("It has 4194304 bytes, and would have 3145728.", error, StringComparison.Ordinal);
+        Done(ConsoleFront.Run("resize", "--shrink", directory["base"], "-1M"));
+        Assert.Equal(2, ConsoleFront.Run("create", directory["base"], "1M").Code);
+
+        static void Done((int Code, string Output, string Error) result) => Assert.Equal((0, "", ""), result);
+    }
 }

@@ -47,6 +47,15 @@ internal sealed record VmdkNewDisk
                 + $"bytes; this one has {options.VirtualSize}.");
         }
 
+        if (options.AdapterType is { } adapter && (adapter.Length is 0 or > 32 || !adapter.All(char.IsAsciiLetterOrDigit)))
+        {
+            throw new ImageOptionException(
+                nameof(options.AdapterType),
+                "The disk controller of a VMDK is a word such as ide, buslogic, lsilogic or pvscsi.");
+        }
+
+        AdapterType = options.AdapterType ?? "ide";
+
         // Without any sectors, readers would take the header for that of a descriptor file.
         CapacitySectors = Math.Max(1, (options.VirtualSize + SectorLength - 1) / SectorLength);
         TableCount = (CapacitySectors * SectorLength + span - 1) / span;
@@ -68,13 +77,15 @@ internal sealed record VmdkNewDisk
 
     public uint ContentId { get; }
 
+    public string AdapterType { get; }
+
     /// <summary>Makes the writer that the options ask for.</summary>
     internal static ImageWriter CreateWriter(WriterOptions options)
     {
         OptionCheck.RefuseAllBut(
             options, ImageFormat.Vmdk, nameof(options.VirtualSize), nameof(options.Subformat),
             nameof(options.ClusterSize), nameof(options.Compress), nameof(options.CompressionLevel),
-            nameof(options.UniqueId), nameof(options.TimeStamp));
+            nameof(options.UniqueId), nameof(options.TimeStamp), nameof(options.AdapterType));
         var subformat = options.Subformat is null && options.Compress
             ? Stream
             : OptionCheck.Subformat(options.Subformat, ImageFormat.Vmdk, Sparse, Stream);
@@ -108,7 +119,7 @@ internal sealed record VmdkNewDisk
                 new("ddb.geometry.cylinders", $"{Math.Max(1, CapacitySectors / (Heads * SectorsPerTrack))}"),
                 new("ddb.geometry.heads", $"{Heads}"),
                 new("ddb.geometry.sectors", $"{SectorsPerTrack}"),
-                new("ddb.adapterType", "ide"),
+                new("ddb.adapterType", AdapterType),
                 new("ddb.toolsVersion", "2147483647"),
             ],
         }.Write();
