@@ -207,7 +207,7 @@ public sealed class DiskComparerTests : IDisposable
             Strict = strict,
         });
 
-    private async Task<string> ConvertAsync(string source, ImageFormat format, bool compress = false)
+    private static async Task<string> ConvertAsync(string source, ImageFormat format, bool compress = false)
     {
         var path = Path.ChangeExtension(source, $"of.{format.ToName()}");
         await ImageConverter.ConvertAsync(new ConversionRequest
