@@ -1,8 +1,10 @@
 using BenchmarkDotNet.Running;
 using ImageUtils.Benchmarks;
+using ImageUtils.Benchmarks.Fuzzing;
 
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
+// dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
 {
@@ -12,6 +14,11 @@ if (args is ["inspection", ..])
 if (args is ["verdicts", ..])
 {
     return VerdictTable.Run(args.Length > 1 ? args[1] : ".");
+}
+
+if (args is ["fuzz", ..])
+{
+    return await FuzzRun.RunAsync(args.AsMemory(1));
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
