@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using ImageUtils.Benchmarks;
+using ImageUtils.Benchmarks.Fuzzing;
 
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
 // dotnet run -c Release --project tests/Benchmarks -- conversion [--disk FILE] [--directory DIRECTORY] [--pairs 5]
@@ -7,6 +8,7 @@ using ImageUtils.Benchmarks;
 // dotnet run -c Release --project tests/Benchmarks -- memory [--directory DIRECTORY] [--islands 131072]
 //     [--imageutils PROGRAM] [--write]                the most memory, on images that are large or in many pieces
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
+// dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
 {
@@ -26,6 +28,11 @@ if (args is ["memory", ..])
 if (args is ["verdicts", ..])
 {
     return VerdictTable.Run(args.Length > 1 ? args[1] : ".");
+}
+
+if (args is ["fuzz", ..])
+{
+    return await FuzzRun.RunAsync(args.AsMemory(1));
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
