@@ -125,7 +125,7 @@ public static class ImageConverter
     ];
 
     internal static IWritableFormat? FindWriter(ImageFormat format) =>
-        (format == ImageFormat.Raw ? FormatRegistry.Raw : FormatRegistry.All.FirstOrDefault(one => one.Format == format))
+        (format.ToQemuName() == "raw" ? FormatRegistry.Raw : FormatRegistry.All.FirstOrDefault(one => one.Format == format))
         as IWritableFormat;
 
     /// <summary>Refuses a change of format where the configuration forbids any.</summary>
