@@ -145,7 +145,9 @@ public static class ImageOpener
                     Inspection = options.Inspection with { Passphrase = null },
                 },
                 cancellationToken).ConfigureAwait(false);
-            var map = await OpenMapAsync(file, inspection, null, cancellationToken).ConfigureAwait(false);
+            var map = await OpenMapAsync(
+                file, inspection, null, cancellationToken, isGuessed: statedFormat == ImageFormat.Unknown)
+                .ConfigureAwait(false);
             return new OpenedParent(map, inspection, path);
         }
 
@@ -179,7 +181,11 @@ public static class ImageOpener
         }
 
         private ValueTask<ImageMap> OpenMapAsync(
-            FileByteSource file, ImageInspection inspection, string? snapshot, CancellationToken cancellationToken)
+            FileByteSource file,
+            ImageInspection inspection,
+            string? snapshot,
+            CancellationToken cancellationToken,
+            bool isGuessed = false)
         {
             if (_basedOn.Count == 0)
             {
@@ -196,14 +202,14 @@ public static class ImageOpener
             }
 
             return reader.OpenAsync(
-                file, new Context(this, file) { Inspection = inspection, Snapshot = snapshot },
+                file, new Context(this, file, isGuessed) { Inspection = inspection, Snapshot = snapshot },
                 cancellationToken);
         }
 
         private static ImageUnsafeException Unsafe(string path, string check, string message) =>
             new(path, [new SafetyCheckResult(check, CheckVerdict.Failed, message)]);
 
-        private sealed class Context(Opening opening, FileByteSource file) : ReaderContext
+        private sealed class Context(Opening opening, FileByteSource file, bool isGuessed) : ReaderContext
         {
             private SafetyPolicy Policy => opening.Options.Inspection.Policy;
 
@@ -222,6 +228,16 @@ public static class ImageOpener
 
             private string Pass(IReferenceGate gate, string reference, string check)
             {
+                // A guest can write a header into a raw disk that has it taken for an image over somebody else's disk.
+                if (isGuessed)
+                {
+                    throw Unsafe(
+                        file.Path, check,
+                        $"It names '{Printable.Text(reference)}', but the image above it does not say that it is "
+                        + $"{Inspection.Format.ToName()}, and a raw disk can be made to look so. If it is, write that down "
+                        + "with 'qemu-img rebase -u -b FILE -F FORMAT IMAGE'.");
+                }
+
                 var decision = gate.Decide(reference, file.Path);
                 return decision.Path ?? throw Unsafe(
                     file.Path, check, $"'{Printable.Text(reference)}', which it names, is not allowed: {decision.Reason}.");
