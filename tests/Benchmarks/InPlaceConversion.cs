@@ -2,7 +2,7 @@ using ImageUtils.Conversion;
 
 namespace ImageUtils.Benchmarks;
 
-/// <summary>A conversion in place in a process of its own, so that it can be killed; the console front has none.</summary>
+/// <summary>A conversion in place in a process of its own, so that it can be killed.</summary>
 internal static class InPlaceConversion
 {
     internal const string Name = "in-place";

@@ -93,7 +93,7 @@ internal static class Torture
         (TortureOutcome Outcome, string Name)[] columns =
         [
             (TortureOutcome.NotThere, "nothing there"), (TortureOutcome.AsBefore, "the old file as it was"),
-            (TortureOutcome.Complete, "complete"), (TortureOutcome.GoneOnWith, "gone on with from the journal, complete"),
+            (TortureOutcome.Complete, "complete"), (TortureOutcome.GoneOnWith, "gone on with, complete"),
             (TortureOutcome.BegunAnew, "begun anew, complete"), (TortureOutcome.Violation, "anything else"),
         ];
         return ResultPage.Table(
