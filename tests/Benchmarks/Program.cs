@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using ImageUtils.Benchmarks;
+using ImageUtils.Benchmarks.Fuzzing;
 
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
 // dotnet run -c Release --project tests/Benchmarks -- conversion [--disk FILE] [--directory DIRECTORY] [--pairs 5]
@@ -9,6 +10,7 @@ using ImageUtils.Benchmarks;
 // dotnet run -c Release --project tests/Benchmarks -- torture [200] [--disk FILE] [--directory DIRECTORY] [--seed N]
 //     [--imageutils PROGRAM] [--write]                kills conversions at random moments; 1 on any that left a mess
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
+// dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
 {
@@ -38,6 +40,11 @@ if (args is [InPlaceConversion.Name, _, _, ..])
 if (args is ["verdicts", ..])
 {
     return VerdictTable.Run(args.Length > 1 ? args[1] : ".");
+}
+
+if (args is ["fuzz", ..])
+{
+    return await FuzzRun.RunAsync(args.AsMemory(1));
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
