@@ -102,7 +102,19 @@ public static class ImageOpener
                 : await UnpackAsync(file, wrapper, cancellationToken).ConfigureAwait(false);
             var inspection = await VetAsync(image, options, cancellationToken).ConfigureAwait(false);
             var map = await OpenMapAsync(image, inspection, options.Snapshot, cancellationToken).ConfigureAwait(false);
+            ThrowIfTooLarge(image, map);
             return (image, inspection, map);
+        }
+
+        // A snapshot's disk, or one whose size is in a log, is not the one that the inspector saw.
+        private void ThrowIfTooLarge(FileByteSource file, ImageMap map)
+        {
+            var policy = options.Inspection.Policy;
+            if (!policy.NonFatalChecks.Contains(CheckNames.Expansion, StringComparer.OrdinalIgnoreCase)
+                && PolicyChecks.FindExpansion(policy, map.VirtualSize, file.Length) is { } problem)
+            {
+                throw Unsafe(file.Path, CheckNames.Expansion, problem);
+            }
         }
 
         private async ValueTask<ImageFormat> FindWrapperAsync(
@@ -132,8 +144,7 @@ public static class ImageOpener
         internal async ValueTask<OpenedParent> OpenParentAsync(
             string path, ImageFormat statedFormat, int depth, CancellationToken cancellationToken)
         {
-            Enter(path, MaximumChainLength);
-            var file = Open(path, depth);
+            var file = Enter(path, MaximumChainLength, depth);
             var inspection = await VetAsync(
                 file,
                 options with
@@ -151,11 +162,7 @@ public static class ImageOpener
             return new OpenedParent(map, inspection, path);
         }
 
-        internal FileByteSource OpenDataFile(string path, int depth)
-        {
-            Enter(path, MaximumDataFiles);
-            return Open(path, depth);
-        }
+        internal FileByteSource OpenDataFile(string path, int depth) => Enter(path, MaximumDataFiles, depth);
 
         private FileByteSource Open(string path, int depth)
         {
@@ -165,7 +172,7 @@ public static class ImageOpener
             return file;
         }
 
-        private void Enter(string path, int most)
+        private FileByteSource Enter(string path, int most, int depth)
         {
             if (_basedOn.Contains(path))
             {
@@ -177,7 +184,10 @@ public static class ImageOpener
                 throw Unsafe(path, CheckNames.BackingFile, $"The image is made of more than {most} files.");
             }
 
+            // One that is missing is none of the files that the image is made of: another name may lead to it.
+            var file = Open(path, depth);
             _basedOn.Add(path);
+            return file;
         }
 
         private ValueTask<ImageMap> OpenMapAsync(

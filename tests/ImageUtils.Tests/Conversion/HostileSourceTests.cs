@@ -1,3 +1,4 @@
+using ImageUtils.Builders;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Safety;
@@ -76,6 +77,31 @@ public sealed class HostileSourceTests : IDisposable
             SampleDisk.Request(_directory["empty.qcow2"], _directory["b.raw"], "raw") with { Verify = true });
         Assert.True(result.Verified);
         Assert.Equal(0, new FileInfo(_directory["b.raw"]).Length);
+    }
+
+    [Fact]
+    public async Task A_log_does_not_make_a_disk_larger_than_the_policy_allows()
+    {
+        // The log changes the sector that has the disk's size.
+        const int items = (2 << 20) + 0x10000;
+        var plain = VhdxCases.Seal(VhdxCases.WithBlock()).ToArray();
+        await File.WriteAllBytesAsync(_directory["plain.vhdx"], plain);
+        using var image = await ImageOpener.OpenAsync(_directory["plain.vhdx"]);
+        var size = image.Map.VirtualSize;
+        var changed = plain.AsSpan(items, VhdxLogs.Sector).ToArray();
+        BitConverter.TryWriteBytes(changed.AsSpan(8), size + 512);
+        var grown = VhdxLogs.Pending(VhdxCases.WithBlock());
+        VhdxLogs.Put(grown, 0, 1, 0, grown.Length, grown.Length, new VhdxLogChange(items, changed));
+        await File.WriteAllBytesAsync(_directory["grown.vhdx"], VhdxCases.Seal(grown).ToArray());
+
+        var policy = SafetyPolicy.Default with { MaximumVirtualSize = size };
+        var options = new OpenOptions { Inspection = new() { Policy = policy } };
+        using var fits = await ImageOpener.OpenAsync(_directory["plain.vhdx"], options);
+        using var any = await ImageOpener.OpenAsync(_directory["grown.vhdx"]);
+        Assert.Equal(size + 512, any.Map.VirtualSize);
+        var error = await Assert.ThrowsAsync<ImageUnsafeException>(
+            async () => await ImageOpener.OpenAsync(_directory["grown.vhdx"], options));
+        Assert.Contains(CheckNames.Expansion, error.Message, StringComparison.Ordinal);
     }
 
     private static OpenOptions Allowing(string directory) => new()
