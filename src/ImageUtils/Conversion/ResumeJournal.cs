@@ -18,13 +18,7 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
     // The tables of the largest disks.
     private const long MaximumLength = 1L << 30;
 
-    private static readonly FileStreamOptions s_newFile = new()
-    {
-        Mode = FileMode.CreateNew,
-        Access = FileAccess.Write,
-        BufferSize = 0,
-        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    };
+    private static readonly FileStreamOptions s_newFile = MakeNewFile();
 
     private string NextPath => path + ".new";
 
@@ -78,6 +72,22 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
         {
             return null;
         }
+    }
+
+    private static FileStreamOptions MakeNewFile()
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            BufferSize = 0,
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return options;
     }
 
     // Others could have made one up, or put something there whose reading never ends.
