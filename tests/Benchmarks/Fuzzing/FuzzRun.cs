@@ -4,6 +4,7 @@ using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.Mapping;
+using ImageUtils.Resizing;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Benchmarks.Fuzzing;
@@ -164,6 +165,11 @@ internal sealed class FuzzRun
             return $"memory: {much} bytes allocated";
         }
 
+        if (refusal is null && isWhole && _random.Next(6) == 0 && await GrowAsync(seed, output) is { } changed)
+        {
+            return changed;
+        }
+
         return clock.Elapsed > s_patience
             ? $"hang: {clock.Elapsed.TotalSeconds} s"
             : isWhole && isKind && _random.Next(2) == 0
@@ -218,6 +224,38 @@ internal sealed class FuzzRun
                 Overwrite = true,
             },
             null, token);
+
+    // What is larger now must still read as it did, with zeros behind.
+    private async Task<string?> GrowAsync(FuzzSeed seed, string output)
+    {
+        var grown = Path.Join(_directory, "grown");
+        File.Copy(seed.Path, grown, overwrite: true);
+        var known = new OpenOptions { KnownRaw = true };
+        try
+        {
+            await ImageResizer.ResizeAsync(new ImageResizeRequest
+            {
+                Path = grown, Size = SizeChange.Parse("+3M"), Source = _options, Engine = ConversionEngine.Native,
+            });
+            var comparison = await DiskComparer.CompareAsync(new DiskComparisonRequest
+            {
+                Path = grown, Image = _options, ReferencePath = output, Reference = known,
+            });
+            Count("grown");
+            return comparison.IsIdentical && !comparison.IsSameSize
+                ? null
+                : $"grown: {comparison.Difference} at {comparison.FirstDifference}, size {comparison.VirtualSize}";
+        }
+        catch (ImageUtilsException exception)
+        {
+            Count($"not grown: {exception.ErrorId}");
+            return null;
+        }
+        catch (Exception exception)
+        {
+            return $"{exception.GetType().Name}: {exception.Message}\n{exception.StackTrace}";
+        }
+    }
 
     private async Task<string?> CompareAsync(FuzzSeed seed, string output, string? refusal)
     {
