@@ -205,11 +205,7 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
         ElevationCommand = Elevate ? Configuration.ElevationCommand : [],
         SourcePassphrase = Options.Passphrase,
         AllowDecrypt = AllowDecrypt,
-        Encryption = _destinationPassphrase is null ? null : new LuksTarget
-        {
-            Passphrase = _destinationPassphrase.Bytes,
-            Cipher = CipherSpec is null ? null : Qemu.CipherSpec.Parse(CipherSpec, KeySize),
-        },
+        Encryption = MakeEncryption(_destinationPassphrase, CipherSpec, KeySize),
     };
 
     // Glance's convert task does nothing where there is nothing to convert.
