@@ -3,7 +3,6 @@ using System.Security;
 using ImageUtils.Conversion;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
-using ImageUtils.Qemu;
 
 namespace ImageUtils.PowerShell.Commands;
 
