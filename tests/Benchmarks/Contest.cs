@@ -44,7 +44,7 @@ internal sealed record Contest
     /// <summary>Runs it and returns the table's rows, one for each peer.</summary>
     /// <param name="front">The console front.</param>
     /// <param name="pairs">How often each runs.</param>
-    /// <exception cref="InvalidOperationException">A program failed, or the console front's disk is another one.</exception>
+    /// <exception cref="InvalidOperationException">A program failed, or our disk is another one.</exception>
     internal IEnumerable<string[]> Run(string front, int pairs)
     {
         Console.Error.WriteLine(Work + " …");

@@ -110,8 +110,9 @@ internal sealed class ConversionRace
     private (string Name, Func<Contest> Make) Copy() => ("raw to raw", () =>
     {
         var output = _directory[PeerName];
+        const string CopyAndFlush = """cp --sparse=always "$0" "$1" && sync "$1" """;
         var copy = _flushes
-            ? new Peer("cp --sparse=always", "sh", ["-c", "cp --sparse=always \"$0\" \"$1\" && sync \"$1\"", _disk, output])
+            ? new Peer("cp --sparse=always, sync", "sh", ["-c", CopyAndFlush, _disk, output])
             : new Peer("cp --sparse=always", "cp", ["--sparse=always", _disk, output]);
         var peers = new List<Peer> { Qemu("qemu-img", null, "raw", _disk, "raw"), copy };
         if (Nbd("-f", "raw", _disk) is { } nbd)
@@ -127,7 +128,10 @@ internal sealed class ConversionRace
     {
         Work = work,
         Input = input,
-        Arguments = ["convert", "--engine", "native", "-f", driver, "-O", outputDriver, .. creation, input, _directory[OurName]],
+        Arguments =
+        [
+            "convert", "--engine", "native", "-f", driver, "-O", outputDriver, .. creation, input, _directory[OurName],
+        ],
         Peers = [.. peers],
         Output = _directory[OurName],
         PeerOutput = _directory[PeerName],

@@ -1,6 +1,6 @@
 namespace ImageUtils.Benchmarks;
 
-/// <summary>A raw disk to convert: one that was named, or an ext4 full of the machine's own programs and libraries.</summary>
+/// <summary>A raw disk to convert: one that was named, or an ext4 full of the machine's own programs.</summary>
 internal static class MachineDisk
 {
     private const long Length = 2L << 30;
@@ -25,7 +25,8 @@ internal static class MachineDisk
     {
         var allocated = long.Parse(Programs.Run("stat", "-c", "%b", disk)) * 512;
         var kind = options.Has("--disk") ? "a disk" : $"an ext4 of files below {From}";
-        return $"{kind} of {new FileInfo(disk).Length / 1073741824.0:0.##} GiB, {allocated / 1e6:F0} MB of it allocated";
+        var length = new FileInfo(disk).Length / 1073741824.0;
+        return $"{kind} of {length:0.##} GiB, {allocated / 1e6:F0} MB of it allocated";
     }
 
     /// <summary>Reads a file from front to back, so that it is in the page cache.</summary>
@@ -38,7 +39,7 @@ internal static class MachineDisk
         }
     }
 
-    // The same files in the same order on the same machine: every nth of all, by name, so that there is something of each.
+    // The same files on the same machine: every nth of all, by name, so that there is something of each kind.
     private static void Make(string disk, string staging)
     {
         Console.Error.WriteLine($"Making a disk of files below {From} …");

@@ -152,7 +152,8 @@ internal sealed class MemoryPeaks
         {
             random.NextBytes(data);
             data[0] = 0xEB;
-            var offset = island == count - 1 ? length - islandLength : length / count / islandLength * islandLength * island;
+            var distance = length / count / islandLength * islandLength;
+            var offset = island == count - 1 ? length - islandLength : distance * island;
             RandomAccess.Write(file, data, offset);
         }
     }

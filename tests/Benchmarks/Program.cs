@@ -7,6 +7,8 @@ using ImageUtils.Benchmarks.Fuzzing;
 //     [--only WORK] [--imageutils PROGRAM] [--write]   the console front against qemu-img, whole processes
 // dotnet run -c Release --project tests/Benchmarks -- memory [--directory DIRECTORY] [--islands 131072]
 //     [--imageutils PROGRAM] [--write]                the most memory, on images that are large or in many pieces
+// dotnet run -c Release --project tests/Benchmarks -- torture [200] [--disk FILE] [--directory DIRECTORY] [--seed N]
+//     [--imageutils PROGRAM] [--write]                kills conversions at random moments; 1 on any that left a mess
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
@@ -23,6 +25,16 @@ if (args is ["conversion", ..])
 if (args is ["memory", ..])
 {
     return MemoryPeaks.Run(args.AsSpan(1));
+}
+
+if (args is ["torture", ..])
+{
+    return Torture.Run(args.AsSpan(1));
+}
+
+if (args is [InPlaceConversion.Name, _, _, ..])
+{
+    return InPlaceConversion.Run(args.AsSpan(1));
 }
 
 if (args is ["verdicts", ..])

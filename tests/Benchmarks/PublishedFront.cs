@@ -12,8 +12,8 @@ internal static class PublishedFront
     {
         Console.Error.WriteLine("Publishing the console front …");
         Programs.Run(
-            "dotnet", "publish", Path.Combine(Root, "src", "ImageUtils.Cli"), "-c", "Release", "-o", directory, "--nologo",
-            "-v", "quiet", "--use-current-runtime", "--no-self-contained", "-p:PublishReadyToRun=true",
+            "dotnet", "publish", Path.Combine(Root, "src", "ImageUtils.Cli"), "-c", "Release", "-o", directory,
+            "--nologo", "-v", "quiet", "--use-current-runtime", "--no-self-contained", "-p:PublishReadyToRun=true",
             "-p:RunAnalyzers=false");
         return Path.Combine(directory, "imageutils");
     }

@@ -8,8 +8,9 @@ internal static class ResultPage
     /// <summary>The machine that the figures hold for, in one line.</summary>
     internal static string Machine()
     {
-        var processor = File.Exists("/proc/cpuinfo")
-            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
+        const string Processors = "/proc/cpuinfo";
+        var processor = File.Exists(Processors)
+            ? File.ReadLines(Processors).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
             : null;
         var qemu = Programs.Find("qemu-img") is null ? null : Programs.Run("qemu-img", "--version").Split('\n')[0];
         string?[] parts =

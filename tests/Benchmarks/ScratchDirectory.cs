@@ -12,12 +12,12 @@ internal sealed class ScratchDirectory : IDisposable
         Directory.CreateDirectory(parent);
         Path = System.IO.Path.Combine(System.IO.Path.GetFullPath(parent), $"imageutils-race-{Guid.NewGuid():N}");
         Directory.CreateDirectory(Path);
-        FileSystem = Programs.Run("stat", "-f", "-c", "%T", Path).Trim();
+        FileSystem = Programs.Run("df", "--output=fstype", Path).Split('\n')[1].Trim();
     }
 
     internal string Path { get; }
 
-    /// <summary>The kind of file system, as stat(1) calls it.</summary>
+    /// <summary>The kind of file system, as mount(8) calls it.</summary>
     internal string FileSystem { get; }
 
     internal bool IsInMemory => FileSystem == "tmpfs";
