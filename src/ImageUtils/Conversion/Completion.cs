@@ -11,7 +11,8 @@ internal static class Completion
     {
         await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
 
-        // What a device held after the image's end would be the guest's to read: a volume is often larger than its image.
+        // What a device held after the image's end would be the guest's to read: a volume is often larger than its
+        // image.
         if (sink.Capacity is { } capacity && writer.LinearOffset == 0 && capacity > writer.VirtualSize)
         {
             await sink.WriteZeroesAsync(writer.VirtualSize, capacity - writer.VirtualSize, cancellationToken)
