@@ -113,6 +113,18 @@ public abstract class ImageWriter
     /// <returns>The host offset of the range's first byte; the others follow.</returns>
     public abstract ValueTask<long> PlaceAsync(long guestOffset, long length, CancellationToken cancellationToken);
 
+    /// <summary>Finds, or makes, the places of a range that may lie in many units.</summary>
+    internal async ValueTask PlaceUnitsAsync(long guestOffset, long length, CancellationToken cancellationToken)
+    {
+        while (length > 0)
+        {
+            var piece = Math.Min(length, UnitSize - guestOffset % UnitSize);
+            await PlaceAsync(guestOffset, piece, cancellationToken).ConfigureAwait(false);
+            guestOffset += piece;
+            length -= piece;
+        }
+    }
+
     /// <summary>
     /// Writes all that is not written yet, tables first and the header that makes the file an image last, and sets the
     /// file's length. It does not flush.
