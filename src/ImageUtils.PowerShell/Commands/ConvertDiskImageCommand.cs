@@ -94,6 +94,12 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
         }
 
         _destination = Destination is null ? null : GetUnresolvedProviderPathFromPSPath(Destination);
+        if (Destination is not null && System.IO.Path.EndsInDirectorySeparator(Destination)
+            && !Directory.Exists(_destination))
+        {
+            ThrowTerminatingError(ErrorRecords.NoSuchDirectory(_destination!));
+        }
+
         _format = DestinationFormat != ImageFormat.Unknown
             ? DestinationFormat
             : Configuration.DefaultFormat ?? FormatOfExtension(_destination);

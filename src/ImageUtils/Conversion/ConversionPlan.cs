@@ -52,6 +52,11 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
         Func<ImageWriter> makeWriter, long virtualSize, CancellationToken cancellationToken)
     {
         var writer = makeWriter();
+        if (writer.FullLength is { } known)
+        {
+            return known;
+        }
+
         if (writer.Compression is { IsOptional: false } compression)
         {
             return await FullLengthAsync(makeWriter, compression, virtualSize, cancellationToken).ConfigureAwait(false);

@@ -125,7 +125,7 @@ public static class ImageConverter
     ];
 
     internal static IWritableFormat? FindWriter(ImageFormat format) =>
-        (format == ImageFormat.Raw ? FormatRegistry.Raw : FormatRegistry.All.FirstOrDefault(one => one.Format == format))
+        (format.ToQemuName() == "raw" ? FormatRegistry.Raw : FormatRegistry.All.FirstOrDefault(one => one.Format == format))
         as IWritableFormat;
 
     /// <summary>Refuses a change of format where the configuration forbids any.</summary>
@@ -136,6 +136,27 @@ public static class ImageConverter
             throw new ConversionDisabledException(request.SourcePath, found, request.DestinationFormat);
         }
     }
+
+    /// <summary>Refuses a target that is the source, or something that the source is based on, by whatever name.</summary>
+    /// <exception cref="ImageWriteException">It is.</exception>
+    internal static void ThrowIfDestinationIsSource(
+        ConversionRequest request, string source, IEnumerable<string> basedOn, string destination)
+    {
+        if ((!request.InPlace && IsSame(source, destination)) || basedOn.Any(one => IsSame(one, destination)))
+        {
+            throw new ImageWriteException(
+                ImageWriteProblem.Exists, destination,
+                $"'{destination}' is the source, or one of the files that it is based on. Choose another destination, "
+                + "or convert in place with -InPlace.");
+        }
+    }
+
+    // A device has as many names as somebody made nodes for it. A file's other name can be replaced without harm.
+    private static bool IsSame(string path, string destination) =>
+        Destination.Resolve(path) == destination
+        || (OperatingSystem.IsLinux()
+            && Posix.FindIdentity(path) is { Type: Posix.FileType.BlockDevice } identity
+            && Posix.FindIdentity(destination) == identity);
 
     private static bool NeedsQemu(ConversionRequest request) =>
         request.Engine == ConversionEngine.Auto

@@ -102,7 +102,19 @@ public static class ImageOpener
                 : await UnpackAsync(file, wrapper, cancellationToken).ConfigureAwait(false);
             var inspection = await VetAsync(image, options, cancellationToken).ConfigureAwait(false);
             var map = await OpenMapAsync(image, inspection, options.Snapshot, cancellationToken).ConfigureAwait(false);
+            ThrowIfTooLarge(image, map);
             return (image, inspection, map);
+        }
+
+        // A snapshot's disk, or one whose size is in a log, is not the one that the inspector saw.
+        private void ThrowIfTooLarge(FileByteSource file, ImageMap map)
+        {
+            var policy = options.Inspection.Policy;
+            if (!policy.NonFatalChecks.Contains(CheckNames.Expansion, StringComparer.OrdinalIgnoreCase)
+                && PolicyChecks.FindExpansion(policy, map.VirtualSize, file.Length) is { } problem)
+            {
+                throw Unsafe(file.Path, CheckNames.Expansion, problem);
+            }
         }
 
         private async ValueTask<ImageFormat> FindWrapperAsync(
@@ -132,8 +144,7 @@ public static class ImageOpener
         internal async ValueTask<OpenedParent> OpenParentAsync(
             string path, ImageFormat statedFormat, int depth, CancellationToken cancellationToken)
         {
-            Enter(path, MaximumChainLength);
-            var file = Open(path, depth);
+            var file = Enter(path, MaximumChainLength, depth);
             var inspection = await VetAsync(
                 file,
                 options with
@@ -145,15 +156,13 @@ public static class ImageOpener
                     Inspection = options.Inspection with { Passphrase = null },
                 },
                 cancellationToken).ConfigureAwait(false);
-            var map = await OpenMapAsync(file, inspection, null, cancellationToken).ConfigureAwait(false);
+            var map = await OpenMapAsync(
+                file, inspection, null, cancellationToken, isGuessed: statedFormat == ImageFormat.Unknown)
+                .ConfigureAwait(false);
             return new OpenedParent(map, inspection, path);
         }
 
-        internal FileByteSource OpenDataFile(string path, int depth)
-        {
-            Enter(path, MaximumDataFiles);
-            return Open(path, depth);
-        }
+        internal FileByteSource OpenDataFile(string path, int depth) => Enter(path, MaximumDataFiles, depth);
 
         private FileByteSource Open(string path, int depth)
         {
@@ -163,7 +172,7 @@ public static class ImageOpener
             return file;
         }
 
-        private void Enter(string path, int most)
+        private FileByteSource Enter(string path, int most, int depth)
         {
             if (_basedOn.Contains(path))
             {
@@ -175,11 +184,18 @@ public static class ImageOpener
                 throw Unsafe(path, CheckNames.BackingFile, $"The image is made of more than {most} files.");
             }
 
+            // One that is missing is none of the files that the image is made of: another name may lead to it.
+            var file = Open(path, depth);
             _basedOn.Add(path);
+            return file;
         }
 
         private ValueTask<ImageMap> OpenMapAsync(
-            FileByteSource file, ImageInspection inspection, string? snapshot, CancellationToken cancellationToken)
+            FileByteSource file,
+            ImageInspection inspection,
+            string? snapshot,
+            CancellationToken cancellationToken,
+            bool isGuessed = false)
         {
             if (_basedOn.Count == 0)
             {
@@ -196,14 +212,14 @@ public static class ImageOpener
             }
 
             return reader.OpenAsync(
-                file, new Context(this, file) { Inspection = inspection, Snapshot = snapshot },
+                file, new Context(this, file, isGuessed) { Inspection = inspection, Snapshot = snapshot },
                 cancellationToken);
         }
 
         private static ImageUnsafeException Unsafe(string path, string check, string message) =>
             new(path, [new SafetyCheckResult(check, CheckVerdict.Failed, message)]);
 
-        private sealed class Context(Opening opening, FileByteSource file) : ReaderContext
+        private sealed class Context(Opening opening, FileByteSource file, bool isGuessed) : ReaderContext
         {
             private SafetyPolicy Policy => opening.Options.Inspection.Policy;
 
@@ -222,6 +238,16 @@ public static class ImageOpener
 
             private string Pass(IReferenceGate gate, string reference, string check)
             {
+                // A guest can write a header into a raw disk that has it taken for an image over somebody else's disk.
+                if (isGuessed)
+                {
+                    throw Unsafe(
+                        file.Path, check,
+                        $"It names '{Printable.Text(reference)}', but the image above it does not say that it is "
+                        + $"{Inspection.Format.ToName()}, and a raw disk can be made to look so. If it is, write that down "
+                        + "with 'qemu-img rebase -u -b FILE -F FORMAT IMAGE'.");
+                }
+
                 var decision = gate.Decide(reference, file.Path);
                 return decision.Path ?? throw Unsafe(
                     file.Path, check, $"'{Printable.Text(reference)}', which it names, is not allowed: {decision.Reason}.");

@@ -34,6 +34,11 @@ public abstract class ImageWriter
     /// <summary>How units are to be compressed; null where they are not.</summary>
     public virtual UnitCompression? Compression => null;
 
+    /// <summary>
+    /// The file's length if every unit held data as it is, where that can be said without placing each; else null.
+    /// </summary>
+    internal virtual long? FullLength => null;
+
     /// <summary>Where the bytes go.</summary>
     protected IByteSink Sink =>
         _sink ?? throw new InvalidOperationException("The writer has not begun.");

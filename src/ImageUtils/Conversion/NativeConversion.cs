@@ -42,16 +42,17 @@ internal sealed class NativeConversion
 
     internal async Task<ImageConversionResult> RunAsync(long started, CancellationToken cancellationToken)
     {
-        ThrowIfDestinationIsSource();
+        ImageConverter.ThrowIfDestinationIsSource(_request, _source.Path, _source.BasedOn, _destination);
         var writer = MakeWriter();
         if (_request.CheckSpace)
         {
             await CheckSpaceAsync(cancellationToken).ConfigureAwait(false);
         }
 
+        var mode = Destination.ModeOfCopy([_source.Path, .. _source.BasedOn]);
         using var destination = _request.Resume
-            ? Destination.OpenPartial(_destination, _request.Overwrite)
-            : Destination.Create(_destination, _request.Overwrite);
+            ? Destination.OpenPartial(_destination, _request.Overwrite, mode)
+            : Destination.Create(_destination, _request.Overwrite, mode);
         var sink = Through(destination.Sink);
         var stamp = SourceStamp.Of(_source);
         var journal = _request.Resume
@@ -192,19 +193,6 @@ internal sealed class NativeConversion
             + $"{string.Join(", ", ImageConverter.WritableFormats.Select(one => one.ToName()))}; -Engine Qemu writes "
             + "what qemu-img can.");
         return format.CreateWriter(options);
-    }
-
-    private void ThrowIfDestinationIsSource()
-    {
-        var source = Destination.Resolve(_source.Path);
-        if ((!_request.InPlace && source == _destination)
-            || _source.BasedOn.Contains(_destination, StringComparer.Ordinal))
-        {
-            throw new ImageWriteException(
-                ImageWriteProblem.Exists, _destination,
-                $"'{_destination}' is the source, or one of the files that it is based on. Choose another destination, "
-                + "or convert in place with -InPlace.");
-        }
     }
 
     private async ValueTask CheckSpaceAsync(CancellationToken cancellationToken)

@@ -29,13 +29,12 @@ internal static class QemuConversion
         }
 
         ImageConverter.ThrowIfDisabled(request, source.Format);
-        if (!request.InPlace && Destination.Resolve(source.Path) == destinationPath)
-        {
-            throw DestinationErrors.Exists(destinationPath);
-        }
+        var basedOn = (source.BackingChain ?? []).Select(image => image.Path).ToList();
+        ImageConverter.ThrowIfDestinationIsSource(request, source.Path, basedOn, destinationPath);
 
         var qemu = QemuImg.Find(request.Qemu.Path);
-        using var destination = Destination.CreateNamed(destinationPath, request.Overwrite);
+        using var destination = Destination.CreateNamed(
+            destinationPath, request.Overwrite, Destination.ModeOfCopy([source.Path, .. basedOn]));
         var virtualSize = source.Inspection.InnerImage?.VirtualSize ?? source.Inspection.VirtualSize ?? 0;
         if (destination is { IsDevice: true, Sink.Capacity: { } capacity } && capacity < virtualSize)
         {

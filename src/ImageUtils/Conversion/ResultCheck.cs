@@ -85,6 +85,12 @@ internal static class ResultCheck
                 },
             },
         };
+        if (options.KnownRaw && IsEmpty(destination))
+        {
+            // There is nothing to read back, and no image of no bytes.
+            return;
+        }
+
         using var image = await ImageOpener.OpenAsync(destination.ReadablePath, options, cancellationToken)
             .ConfigureAwait(false);
         var read = await GuestDigest.OfAsync(image.Map, onPosition, cancellationToken).ConfigureAwait(false);
@@ -92,5 +98,11 @@ internal static class ResultCheck
         {
             throw new VerificationFailedException(destination.Path);
         }
+    }
+
+    private static bool IsEmpty(Destination destination)
+    {
+        using var file = FileByteSource.Open(destination.ReadablePath);
+        return file.Length == 0;
     }
 }

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using ImageUtils.Errors;
+using ImageUtils.IO;
 
 namespace ImageUtils.Conversion;
 
@@ -12,6 +14,17 @@ namespace ImageUtils.Conversion;
 internal sealed class ResumeJournal(string path, byte[] fingerprint)
 {
     private const string Magic = "ImageUtils conversion journal 1";
+
+    // The tables of the largest disks.
+    private const long MaximumLength = 1L << 30;
+
+    private static readonly FileStreamOptions s_newFile = new()
+    {
+        Mode = FileMode.CreateNew,
+        Access = FileAccess.Write,
+        BufferSize = 0,
+        UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
+    };
 
     private string NextPath => path + ".new";
 
@@ -38,8 +51,7 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
     {
         try
         {
-            var bytes = File.ReadAllBytes(path);
-            if (bytes.Length < SHA256.HashSizeInBytes)
+            if (ReadOwn() is not { Length: >= SHA256.HashSizeInBytes } bytes)
             {
                 return null;
             }
@@ -62,7 +74,27 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
             var digest = reader.ReadBytes(SHA256.HashSizeInBytes);
             return new ResumePoint(guestOffset, fileLength, digest, reader.ReadBytes(reader.ReadInt32()));
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or FormatException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    // Others could have made one up, or put something there whose reading never ends.
+    private byte[]? ReadOwn()
+    {
+        try
+        {
+            using var file = FileByteSource.Open(path);
+            if (file.Length > MaximumLength || (OperatingSystem.IsLinux() && !Posix.IsOwnFile(file.Handle)))
+            {
+                return null;
+            }
+
+            var bytes = new byte[file.Length];
+            return RandomAccess.Read(file.Handle, bytes, 0) == bytes.Length ? bytes : null;
+        }
+        catch (ImageFileException)
         {
             return null;
         }
@@ -86,29 +118,54 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
         memory.Write(SHA256.HashData(memory.GetBuffer().AsSpan(0, (int)memory.Length)));
         try
         {
-            using (var handle = File.OpenHandle(NextPath, FileMode.Create, FileAccess.Write))
+            // What is there is removed and not written to: it may be a link to something else.
+            File.Delete(NextPath);
+            using (var file = new FileStream(NextPath, s_newFile))
             {
-                RandomAccess.Write(handle, memory.GetBuffer().AsSpan(0, (int)memory.Length), 0);
-                RandomAccess.FlushToDisk(handle);
+                RandomAccess.Write(file.SafeFileHandle, memory.GetBuffer().AsSpan(0, (int)memory.Length), 0);
+                RandomAccess.FlushToDisk(file.SafeFileHandle);
             }
 
             File.Move(NextPath, path, overwrite: true);
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            File.Delete(NextPath);
-            throw new Errors.ImageWriteException(
-                Errors.ImageWriteProblem.WriteFailed, path, $"'{path}' cannot be written: {exception.Message}");
+            TryDelete(NextPath);
+            throw new ImageWriteException(
+                ImageWriteProblem.WriteFailed, path, $"'{path}' cannot be written: {exception.Message}");
         }
     }
 
     /// <summary>Removes it: the conversion is complete, or begins anew.</summary>
+    /// <exception cref="ImageWriteException">It cannot be removed.</exception>
     internal void Remove()
     {
-        File.Delete(path);
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // One that stays would have another conversion go on from what is no more.
+            throw new ImageWriteException(
+                ImageWriteProblem.WriteFailed, path,
+                $"'{path}' cannot be removed: {exception.Message} Remove it, or leave -Resume out.");
+        }
 
         // Is there where a process was killed while it stored.
-        File.Delete(NextPath);
+        TryDelete(NextPath);
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It is never read.
+        }
     }
 }
 

@@ -9,12 +9,9 @@ namespace ImageUtils.IO;
 /// that is killed leaves nothing), else under a name that begins with a dot, and gets its own name by
 /// <see cref="Commit"/>. A block device is written in place, and is never made.
 /// </summary>
-internal sealed class Destination : IDisposable
+internal sealed partial class Destination : IDisposable
 {
     private const string PartSuffix = ".imageutils-part";
-    private const UnixFileMode NewFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead
-        | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
-
     private readonly SafeFileHandle _handle;
     private readonly SafeFileHandle? _direct;
     private readonly bool _overwrite;
@@ -84,7 +81,8 @@ internal sealed class Destination : IDisposable
     /// <param name="path">The target, as <see cref="Resolve"/> gives it.</param>
     /// <param name="overwrite">Whether a file of that name may be replaced.</param>
     /// <exception cref="ImageWriteException">It exists, cannot be made, or is in use.</exception>
-    internal static Destination Create(string path, bool overwrite)
+    /// <param name="mode">Who may do what with a new file, less what the umask takes.</param>
+    internal static Destination Create(string path, bool overwrite, UnixFileMode mode = NewFileMode)
     {
         if (Prepare(path, overwrite) is { } device)
         {
@@ -94,7 +92,7 @@ internal sealed class Destination : IDisposable
         if (OperatingSystem.IsLinux())
         {
             var handle = PosixWriting.OpenUnnamed(
-                System.IO.Path.GetDirectoryName(path)!, (int)NewFileMode, out var error);
+                System.IO.Path.GetDirectoryName(path)!, (int)ModeFor(path, mode), out var error);
             if (error == 0)
             {
                 return new Destination(path, handle, null, overwrite, true, null, null);
@@ -108,12 +106,12 @@ internal sealed class Destination : IDisposable
             }
         }
 
-        return CreateNamed(path, overwrite);
+        return CreateNamed(path, overwrite, mode);
     }
 
     /// <summary>Makes a file with a name of its own until it is complete, for programs that want one.</summary>
     /// <inheritdoc cref="Create"/>
-    internal static Destination CreateNamed(string path, bool overwrite)
+    internal static Destination CreateNamed(string path, bool overwrite, UnixFileMode mode = NewFileMode)
     {
         if (Prepare(path, overwrite) is { } device)
         {
@@ -123,14 +121,14 @@ internal sealed class Destination : IDisposable
         var part = System.IO.Path.Join(
             System.IO.Path.GetDirectoryName(path),
             $".{System.IO.Path.GetFileName(path)}.{Guid.NewGuid():N}{PartSuffix}");
-        return new Destination(path, OpenFile(part, FileMode.CreateNew, path), part, overwrite, true, null, null);
+        return new Destination(path, OpenFile(part, FileMode.CreateNew, ModeFor(path, mode), path), part, overwrite, true, null, null);
     }
 
     /// <summary>
     /// Opens, or makes, a partial file that is kept when its conversion is interrupted. One process at a time has it.
     /// </summary>
     /// <inheritdoc cref="Create"/>
-    internal static Destination OpenPartial(string path, bool overwrite)
+    internal static Destination OpenPartial(string path, bool overwrite, UnixFileMode mode = NewFileMode)
     {
         if (Prepare(path, overwrite) is { } device)
         {
@@ -140,12 +138,18 @@ internal sealed class Destination : IDisposable
         }
 
         var part = PartPathOf(path);
-        var handle = OpenFile(part, FileMode.OpenOrCreate, path);
-        if (OperatingSystem.IsLinux() && !PosixWriting.TryLock(handle))
+        var handle = OpenFile(part, FileMode.OpenOrCreate, ModeFor(path, mode), path);
+        if (OperatingSystem.IsLinux())
         {
-            handle.Dispose();
-            throw new ImageWriteException(
-                ImageWriteProblem.InUse, path, $"Another process is converting to '{path}' at this moment.");
+            try
+            {
+                Claim(handle, part, path);
+            }
+            catch
+            {
+                handle.Dispose();
+                throw;
+            }
         }
 
         return new Destination(path, handle, part, overwrite, true, null, null) { _keepPart = true };
@@ -162,8 +166,7 @@ internal sealed class Destination : IDisposable
             return;
         }
 
-        PosixWriting.TakeOwner(_handle, path);
-        File.SetUnixFileMode(_handle, File.GetUnixFileMode(path));
+        PosixWriting.TakePermissions(_handle, path);
     }
 
     /// <summary>
@@ -255,44 +258,9 @@ internal sealed class Destination : IDisposable
         return new Destination(path, handle, null, true, false, Posix.GetDeviceLength(handle), direct);
     }
 
-    private static SafeFileHandle OpenFile(string part, FileMode mode, string path)
-    {
-        if (OperatingSystem.IsLinux())
-        {
-            // Not a link that somebody else may have put there.
-            var flags = PosixWriting.OpenReadWrite | PosixWriting.OpenCreate | PosixWriting.OpenNoFollow
-                | (mode == FileMode.CreateNew ? PosixWriting.OpenExclusive : 0);
-            var handle = PosixWriting.Open(part, flags, (int)NewFileMode, out var error);
-            if (error == 0)
-            {
-                return handle;
-            }
-
-            handle.Dispose();
-            throw DestinationErrors.FromOpening(error, path);
-        }
-
-        try
-        {
-            return File.OpenHandle(part, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            throw DestinationErrors.FromOpening(Posix.ErrorNotFound, path);
-        }
-        catch (UnauthorizedAccessException)
-        {
-            throw DestinationErrors.FromOpening(Posix.ErrorAccess, path);
-        }
-        catch (IOException exception)
-        {
-            throw new ImageWriteException(
-                ImageWriteProblem.WriteFailed, path, $"'{part}' cannot be written: {exception.Message}");
-        }
-    }
-
     private void Replace()
     {
+        TakePermissionsOf(Path);
         if (PartPath is null)
         {
             // A file without a name cannot take one that is in use: it gets another, and that is renamed.

@@ -126,17 +126,27 @@ internal static partial class PosixWriting
         return ToError(Control(device, BlockZeroOut, arguments));
     }
 
-    /// <summary>Gives a file the owner and group of another, as far as this user may.</summary>
-    internal static void TakeOwner(SafeFileHandle handle, string path)
+    /// <summary>
+    /// Gives a file the permissions of another, and its owner and group as far as this user may. Where there is no other
+    /// file, all stays as it is.
+    /// </summary>
+    internal static void TakePermissions(SafeFileHandle handle, string path)
     {
-        using var other = Posix.OpenForReading(path, out var error);
-        if (error == 0)
+        if (Posix.FindOwnership(path) is not { } ownership)
         {
-            var ownership = Posix.GetOwnership(other);
-
-            // Only root may give files away; what may not be changed stays with who writes it.
-            _ = ChangeOwner(handle, ownership.Owner, ownership.Group);
+            return;
         }
+
+        // Only root may give files away; what may not be changed stays with who writes it. A group that is not the
+        // other file's must not get what that one's was allowed.
+        var permissions = (int)ownership.Mode & 0x1FF;
+        if (ChangeOwner(handle, ownership.Owner, ownership.Group) != 0
+            && ChangeOwner(handle, uint.MaxValue, ownership.Group) != 0)
+        {
+            permissions &= ~0x38;
+        }
+
+        _ = ChangeMode(handle, permissions);
     }
 
     /// <summary>Locks a file against others that lock it; does not wait.</summary>
@@ -181,6 +191,9 @@ internal static partial class PosixWriting
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     private static partial int ChangeOwner(SafeFileHandle descriptor, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    private static partial int ChangeMode(SafeFileHandle descriptor, int mode);
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int FileAllocate(SafeFileHandle descriptor, int mode, long offset, long length);

@@ -5,6 +5,9 @@ namespace ImageUtils.IO;
 /// <summary>A temporary file without a name where the system has that; it is gone when it is closed.</summary>
 internal sealed class UnnamedFile : IDisposable
 {
+    // 0600.
+    private const int OwnerOnly = 0x180;
+
     private readonly SafeFileHandle _handle;
     private readonly string? _path;
 
@@ -25,7 +28,6 @@ internal sealed class UnnamedFile : IDisposable
     /// <exception cref="Errors.ImageWriteException">The directory is missing, or may not be written.</exception>
     internal static UnnamedFile Create(string directory)
     {
-        const int OwnerOnly = 0x180;
         if (OperatingSystem.IsLinux())
         {
             var handle = PosixWriting.OpenUnnamed(directory, OwnerOnly, out var error);
@@ -42,12 +44,34 @@ internal sealed class UnnamedFile : IDisposable
             }
         }
 
+        return CreateNamed(directory);
+    }
+
+    /// <summary>Makes one with a name, which on Linux it loses at once.</summary>
+    /// <inheritdoc cref="Create"/>
+    internal static UnnamedFile CreateNamed(string directory)
+    {
         var path = Path.Join(directory, $".imageutils-{Guid.NewGuid():N}.tmp");
-        return new UnnamedFile(
-            File.OpenHandle(
-                path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete,
-                FileOptions.DeleteOnClose),
-            directory, path);
+        if (!OperatingSystem.IsLinux())
+        {
+            return new UnnamedFile(
+                File.OpenHandle(
+                    path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete,
+                    FileOptions.DeleteOnClose),
+                directory, path);
+        }
+
+        var handle = PosixWriting.Open(
+            path, PosixWriting.OpenReadWrite | PosixWriting.OpenCreate | PosixWriting.OpenExclusive, OwnerOnly,
+            out var error);
+        if (error != 0)
+        {
+            handle.Dispose();
+            throw DestinationErrors.FromOpening(error, path);
+        }
+
+        File.Delete(path);
+        return new UnnamedFile(handle, directory, null);
     }
 
     public void Dispose() => _handle.Dispose();

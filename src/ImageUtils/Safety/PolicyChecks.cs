@@ -29,13 +29,17 @@ internal static class PolicyChecks
         }
         else
         {
-            context.Judge(CheckNames.Expansion, FindExpansion(policy, image));
+            context.Judge(CheckNames.Expansion, FindExpansion(policy, image.VirtualSize, image.FileSize));
         }
     }
 
-    private static string? FindExpansion(SafetyPolicy policy, ImageInspection image)
+    /// <summary>What the policy has against a disk's size; null where nothing.</summary>
+    /// <param name="policy">The policy.</param>
+    /// <param name="size">The disk's size in bytes, where it is known.</param>
+    /// <param name="fileSize">The file's length in bytes.</param>
+    internal static string? FindExpansion(SafetyPolicy policy, long? size, long fileSize)
     {
-        if (image.VirtualSize is not { } virtualSize)
+        if (size is not { } virtualSize)
         {
             return "The virtual size is not known, so it cannot be held against the policy's limit.";
         }
@@ -45,9 +49,9 @@ internal static class PolicyChecks
             return $"The virtual size is {virtualSize} bytes; the policy allows {policy.MaximumVirtualSize}.";
         }
 
-        var ratio = (double)virtualSize / Math.Max(1, image.FileSize);
+        var ratio = (double)virtualSize / Math.Max(1, fileSize);
         return ratio > policy.MaximumExpansionRatio
-            ? $"The virtual size is {ratio:F1} times the file's {image.FileSize} bytes; "
+            ? $"The virtual size is {ratio:F1} times the file's {fileSize} bytes; "
                 + $"the policy allows {policy.MaximumExpansionRatio} times."
             : null;
     }

@@ -144,7 +144,9 @@ internal sealed class FuzzMutator
         {
             0 => random.Next(Math.Min(6, sectors.Count)),
             1 => sectors.Count - 1,
-            _ => random.Next(sectors.Count),
+
+            // Most of what a header can say is refused before anything is read; tables get further.
+            _ => random.Next(Math.Min(1, sectors.Count - 1), sectors.Count),
         };
         var start = sectors[index] * Sector;
         var length = Math.Min(Sector, _bytes.Length - start);

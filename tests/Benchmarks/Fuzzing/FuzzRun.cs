@@ -92,6 +92,11 @@ internal sealed class FuzzRun
         while (clock.Elapsed < duration)
         {
             var index = _random.Next(seeds.Count);
+            if (seeds[index].IsHostile && _random.Next(10) > 0)
+            {
+                continue;
+            }
+
             mutators[index].Mutate(_random);
             using (var file = new FileStream(seeds[index].Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
             {
@@ -227,9 +232,15 @@ internal sealed class FuzzRun
         }
 
         var length = new FileInfo(output).Length;
-        if (length is 0 or > MostCompared)
+        if (length is < 512 or > MostCompared)
         {
-            return length == new FileInfo(reference).Length ? null : $"differs: in size, {length} bytes";
+            return length / 512 == new FileInfo(reference).Length / 512 ? null : $"differs: in size, {length} bytes";
+        }
+
+        // qemu leaves out what is no whole sector at the end.
+        using (var file = new FileStream(output, FileMode.Open, FileAccess.Write))
+        {
+            file.SetLength(length - length % 512);
         }
 
         Count("compared with qemu");

@@ -9,7 +9,8 @@ namespace ImageUtils.Benchmarks.Fuzzing;
 /// <param name="Name">What it is, such as <c>qemu-qcow2-zstd</c>.</param>
 /// <param name="Path">The file that is damaged and mended again.</param>
 /// <param name="QemuDriver">What qemu calls the format; null where qemu is not asked.</param>
-internal sealed record FuzzSeed(string Name, string Path, string? QemuDriver);
+/// <param name="IsHostile">Whether it is refused as it is; such are tried less often.</param>
+internal sealed record FuzzSeed(string Name, string Path, string? QemuDriver, bool IsHostile = false);
 
 /// <summary>Makes valid images of every kind that is read: by qemu-img, by this library, and from the tests' builders.</summary>
 internal static class FuzzSeeds
@@ -98,7 +99,7 @@ internal static class FuzzSeeds
             await File.WriteAllBytesAsync(path, one.Bytes());
             seeds.Add(new FuzzSeed(
                 $"corpus-{one.Name.Replace('/', '-')}", path,
-                HasQemu && one.FailedChecks.Length == 0 ? one.Format == "vhd" ? "vpc" : one.Format : null));
+                HasQemu ? one.Format == "vhd" ? "vpc" : one.Format : null, one.FailedChecks.Length > 0));
         }
 
         return seeds;

@@ -62,6 +62,61 @@ public sealed class VhdxLogTests
         Assert.Equal(0, source.Calls);
     }
 
+    [Fact]
+    public async Task A_log_of_entries_within_entries_is_soon_refused()
+    {
+        // Each of 16,384 sectors claims to begin an entry as long as the log, whose checksum would have to be made.
+        const int length = 64 * Mebibyte;
+        var image = VhdxLogs.Pending(VhdxCases.WithBlock());
+        var at = image.Length;
+        image.Resize(at + length).Little32(0x10000 + 68, length).Little64(0x10000 + 72, (ulong)at);
+        for (var sector = at; sector < image.Length; sector += VhdxLogs.Sector)
+        {
+            image.Text(sector, "loge").Little32(sector + 8, length).Little64(sector + 16, 1)
+                .Put(sector + 32, VhdxLogs.LogGuid.ToByteArray());
+        }
+
+        var source = SparseMemory.Of(VhdxCases.Seal(image).ToArray());
+        var error = await Assert.ThrowsAsync<ImageFormatException>(
+            () => Task.Run(() => GuestDisk.Open(s_format, source)).WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Contains("entries within entries", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Many_sectors_and_many_ranges_of_zeros_are_kept_apart_soon()
+    {
+        var random = new Random(5);
+        var inner = SparseMemory.Of(Enumerable.Repeat((byte)9, 1 << 20).ToArray());
+        var replayed = new ReplayedSource(inner, 1 << 20);
+        var expected = Enumerable.Repeat((byte)9, 64 << 20).ToArray();
+        expected.AsSpan(1 << 20).Clear();
+        for (var change = 0; change < 400_000; change++)
+        {
+            var sector = random.Next(expected.Length / 4096);
+            if (change % 20 == 0)
+            {
+                replayed.Put(sector * 4096L, Enumerable.Repeat((byte)change, 4096).ToArray());
+                expected.AsSpan(sector * 4096, 4096).Fill((byte)change);
+            }
+            else
+            {
+                var count = Math.Min(random.Next(3), expected.Length / 4096 - sector);
+                replayed.Clear(sector * 4096L, count * 4096L);
+                expected.AsSpan(sector * 4096, count * 4096).Clear();
+            }
+        }
+
+        replayed.Seal();
+        var length = (int)await replayed.GetLengthAsync(default);
+        for (var read = 0; read < 2000; read++)
+        {
+            var at = random.Next(length);
+            var buffer = new byte[Math.Min(random.Next(1, 20_000), length - at)];
+            Assert.Equal(buffer.Length, await replayed.ReadAsync(at, buffer, default));
+            Assert.True(expected.AsSpan(at, buffer.Length).SequenceEqual(buffer), $"{buffer.Length} bytes at {at} differ.");
+        }
+    }
+
     [Theory]
     [InlineData("nothing")]
     [InlineData("checksum")]

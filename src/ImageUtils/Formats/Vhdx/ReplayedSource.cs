@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ImageUtils.IO;
 
 namespace ImageUtils.Formats.Vhdx;
@@ -10,6 +11,7 @@ internal sealed class ReplayedSource(IByteSource inner, long length) : IByteSour
     private const int SectorSize = VhdxLogEntry.SectorSize;
 
     private readonly Dictionary<long, byte[]> _sectors = [];
+    private readonly SortedSet<long> _order = [];
     private readonly List<(long Start, long End)> _zeros = [];
     private long _length = length;
 
@@ -17,22 +19,48 @@ internal sealed class ReplayedSource(IByteSource inner, long length) : IByteSour
     internal void Put(long offset, byte[] sector)
     {
         _sectors[offset] = sector;
+        _order.Add(offset);
         _length = Math.Max(_length, offset + SectorSize);
     }
 
     /// <summary>Changes whole sectors to zeros, after all changes so far.</summary>
     internal void Clear(long offset, long length)
     {
-        foreach (var sector in _sectors.Keys.Where(sector => sector >= offset && sector < offset + length).ToArray())
+        if (length <= 0)
         {
-            _sectors.Remove(sector);
+            return;
         }
 
-        if (length > 0)
+        foreach (var sector in _order.GetViewBetween(offset, offset + length - 1).ToArray())
         {
-            _zeros.Add((offset, offset + length));
-            _length = Math.Max(_length, offset + length);
+            _sectors.Remove(sector);
+            _order.Remove(sector);
         }
+
+        _zeros.Add((offset, offset + length));
+        _length = Math.Max(_length, offset + length);
+    }
+
+    /// <summary>Says that there are no more changes: ranges that touch become one, for reads to find them soon.</summary>
+    internal void Seal()
+    {
+        _zeros.Sort();
+        var count = 0;
+        var zeros = CollectionsMarshal.AsSpan(_zeros);
+        foreach (var range in zeros)
+        {
+            if (count > 0 && range.Start <= zeros[count - 1].End)
+            {
+                zeros[count - 1].End = Math.Max(zeros[count - 1].End, range.End);
+            }
+            else
+            {
+                // What is written over has been read.
+                zeros[count++] = range;
+            }
+        }
+
+        _zeros.RemoveRange(count, _zeros.Count - count);
     }
 
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
@@ -46,13 +74,10 @@ internal sealed class ReplayedSource(IByteSource inner, long length) : IByteSour
         var read = await inner.ReadAsync(offset, buffer, cancellationToken).ConfigureAwait(false);
         buffer.Span[read..].Clear();
         var end = offset + buffer.Length;
-        foreach (var (zeroStart, zeroEnd) in _zeros)
+        for (var index = FirstZeros(offset); index < _zeros.Count && _zeros[index].Start < end; index++)
         {
-            var start = Math.Max(zeroStart, offset);
-            if (start < Math.Min(zeroEnd, end))
-            {
-                buffer.Span[(int)(start - offset)..(int)(Math.Min(zeroEnd, end) - offset)].Clear();
-            }
+            var start = Math.Max(_zeros[index].Start, offset);
+            buffer.Span[(int)(start - offset)..(int)(Math.Min(_zeros[index].End, end) - offset)].Clear();
         }
 
         for (var sector = offset / SectorSize * SectorSize; sector < end; sector += SectorSize)
@@ -66,6 +91,19 @@ internal sealed class ReplayedSource(IByteSource inner, long length) : IByteSour
         }
 
         return buffer.Length;
+    }
+
+    // The first range that ends behind an offset.
+    private int FirstZeros(long offset)
+    {
+        var (low, high) = (0, _zeros.Count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = _zeros[middle].End <= offset ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
     }
 
     public ValueTask<int> ReadTailAsync(Memory<byte> buffer, CancellationToken cancellationToken)

@@ -15,8 +15,13 @@ internal sealed class VhdxLog
     // Logs that Hyper-V and QEMU make have 1 MiB.
     private const uint MaximumLength = 64 << 20;
 
+    // Entries of the sequences before, partly written over, begin everywhere; but each once had the log to itself.
+    private const int MostLooks = 16;
+
     private readonly byte[] _ring;
     private readonly Guid _guid;
+
+    private long _looked;
 
     private VhdxLog(byte[] ring, Guid guid)
     {
@@ -51,7 +56,7 @@ internal sealed class VhdxLog
             .ConfigureAwait(false);
         var fileLength = await source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         var log = new VhdxLog(ring, header.LogGuid);
-        return log.Apply(log.FindActiveSequence(), source, header, fileLength);
+        return log.Apply(log.FindActiveSequence(cancellationToken), source, header, fileLength);
     }
 
     private ReplayedSource Apply(
@@ -83,12 +88,12 @@ internal sealed class VhdxLog
             for (var index = 0; index < entry.DescriptorCount; index++)
             {
                 var descriptor = VhdxLogDescriptor.Parse(
-                    bytes.AsSpan(VhdxLogEntry.Length + index * VhdxLogDescriptor.Length));
+                    bytes[(VhdxLogEntry.Length + index * VhdxLogDescriptor.Length)..]);
                 RefuseMisplaced(descriptor, header);
                 if (descriptor.IsData)
                 {
                     replayed.Put(
-                        (long)descriptor.FileOffset, VhdxLogDataSector.Restore(descriptor, bytes.AsSpan(data)));
+                        (long)descriptor.FileOffset, VhdxLogDataSector.Restore(descriptor, bytes[data..]));
                     data += VhdxLogEntry.SectorSize;
                 }
                 else
@@ -98,6 +103,7 @@ internal sealed class VhdxLog
             }
         }
 
+        replayed.Seal();
         return replayed;
     }
 
@@ -118,11 +124,12 @@ internal sealed class VhdxLog
         }
     }
 
-    private List<(int Offset, VhdxLogEntry Entry)> FindActiveSequence()
+    private List<(int Offset, VhdxLogEntry Entry)> FindActiveSequence(CancellationToken cancellationToken)
     {
         List<(int Offset, VhdxLogEntry Entry)>? active = null;
         for (var start = 0; start < _ring.Length;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var sequence = FollowFrom(start);
             if (sequence.Count == 0)
             {
@@ -181,6 +188,14 @@ internal sealed class VhdxLog
             return null;
         }
 
+        _looked += entry.EntryLength;
+        if (_looked > (long)MostLooks * _ring.Length)
+        {
+            throw new ImageFormatException(
+                CheckNames.LogPending,
+                $"The VHDX log {_guid} is full of entries within entries, which no program writes. Get the file anew.");
+        }
+
         var bytes = Unroll(offset, (int)entry.EntryLength);
         return VhdxChecksum.IsValid(bytes) && HasValidDescriptors(entry, bytes) ? entry : null;
     }
@@ -215,8 +230,13 @@ internal sealed class VhdxLog
         return true;
     }
 
-    private byte[] Unroll(int offset, int length)
+    private ReadOnlySpan<byte> Unroll(int offset, int length)
     {
+        if (length <= _ring.Length - offset)
+        {
+            return _ring.AsSpan(offset, length);
+        }
+
         var bytes = new byte[length];
         var first = Math.Min(length, _ring.Length - offset);
         _ring.AsSpan(offset, first).CopyTo(bytes);
