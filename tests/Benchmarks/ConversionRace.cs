@@ -80,65 +80,85 @@ internal sealed class ConversionRace
     }
 
     private (string Name, Func<Contest> Make) Read(
-        string work, string driver, double atMost, params string[] creation) => (work, () =>
+        string work, string driver, double atMost, params string[] creation)
     {
-        var input = _directory["input.img"];
-        Programs.Run("qemu-img", ["convert", "-f", "raw", "-O", driver, .. creation, _disk, input]);
-        var peers = new List<Peer> { Qemu("qemu-img", atMost, driver, input, "raw") };
-        if (Nbd("-f", driver, input) is { } nbd)
-        {
-            peers.Add(nbd);
-        }
+        return (work, Create);
 
-        return Make(work, input, driver, "raw", [], peers);
-    });
+        Contest Create()
+        {
+            var input = _directory["input.img"];
+            Programs.Run("qemu-img", ["convert", "-f", "raw", "-O", driver, .. creation, _disk, input]);
+            var peers = new List<Peer> { Qemu("qemu-img", atMost, driver, input, "raw") };
+            if (Nbd("-f", driver, input) is { } nbd)
+            {
+                peers.Add(nbd);
+            }
+
+            return Make(work, input, driver, "raw", [], peers);
+        }
+    }
 
     private (string Name, Func<Contest> Make) Write(
-        string work, string driver, double atMost, double? ofParallel, params string[] creation) => (work, () =>
+        string work, string driver, double atMost, double? ofParallel, params string[] creation)
     {
-        var peers = new List<Peer> { Qemu("qemu-img", atMost, "raw", _disk, driver, creation) };
-        if (ofParallel is not null)
+        return (work, Create);
+
+        Contest Create()
         {
-            string[] parallel = ["-W", "-m", "16", .. creation];
-            peers.Add(Qemu("qemu-img -W -m 16", ofParallel, "raw", _disk, driver, parallel));
+            var peers = new List<Peer> { Qemu("qemu-img", atMost, "raw", _disk, driver, creation) };
+            if (ofParallel is not null)
+            {
+                string[] parallel = ["-W", "-m", "16", .. creation];
+                peers.Add(Qemu("qemu-img -W -m 16", ofParallel, "raw", _disk, driver, parallel));
+            }
+
+            var isCompressed = creation.Contains("-c") || creation.Contains("subformat=streamOptimized");
+            return Make(work, _disk, "raw", driver, creation, peers) with { ComparesSizes = isCompressed };
         }
+    }
 
-        var isCompressed = creation.Contains("-c") || creation.Contains("subformat=streamOptimized");
-        return Make(work, _disk, "raw", driver, creation, peers) with { ComparesSizes = isCompressed };
-    });
-
-    private (string Name, Func<Contest> Make) Copy() => ("raw to raw", () =>
+    private (string Name, Func<Contest> Make) Copy()
     {
-        var output = _directory[PeerName];
-        const string CopyAndFlush = """cp --sparse=always "$0" "$1" && sync "$1" """;
-        var copy = _flushes
-            ? new Peer("cp --sparse=always, sync", "sh", ["-c", CopyAndFlush, _disk, output])
-            : new Peer("cp --sparse=always", "cp", ["--sparse=always", _disk, output]);
-        var peers = new List<Peer> { Qemu("qemu-img", null, "raw", _disk, "raw"), copy };
-        if (Nbd("-f", "raw", _disk) is { } nbd)
-        {
-            peers.Add(nbd);
-        }
+        const string Work = "raw to raw";
+        return (Work, Create);
 
-        return Make("raw to raw", _disk, "raw", "raw", [], peers);
-    });
+        Contest Create()
+        {
+            var output = _directory[PeerName];
+            const string CopyAndFlush = """cp --sparse=always "$0" "$1" && sync "$1" """;
+            var copy = _flushes
+                ? new Peer("cp --sparse=always, sync", "sh", ["-c", CopyAndFlush, _disk, output])
+                : new Peer("cp --sparse=always", "cp", ["--sparse=always", _disk, output]);
+            var peers = new List<Peer> { Qemu("qemu-img", null, "raw", _disk, "raw"), copy };
+            if (Nbd("-f", "raw", _disk) is { } nbd)
+            {
+                peers.Add(nbd);
+            }
+
+            return Make(Work, _disk, "raw", "raw", [], peers);
+        }
+    }
 
     private Contest Make(
-        string work, string input, string driver, string outputDriver, string[] creation, List<Peer> peers) => new()
+        string work, string input, string driver, string outputDriver, string[] creation, List<Peer> peers)
     {
-        Work = work,
-        Input = input,
-        Arguments =
-        [
-            "convert", "--engine", "native", "-f", driver, "-O", outputDriver, .. creation, input, _directory[OurName],
-        ],
-        Peers = [.. peers],
-        Output = _directory[OurName],
-        PeerOutput = _directory[PeerName],
-        OutputDriver = outputDriver,
-        Disk = _disk,
-        Prepare = _flushes ? () => Programs.Run("sync", "-f", _directory.Path) : () => { },
-    };
+        return new Contest
+        {
+            Work = work,
+            Input = input,
+            Arguments =
+            [
+                "convert", "--engine", "native", "-f", driver, "-O", outputDriver, .. creation, input,
+                _directory[OurName],
+            ],
+            Peers = [.. peers],
+            Output = _directory[OurName],
+            PeerOutput = _directory[PeerName],
+            OutputDriver = outputDriver,
+            Disk = _disk,
+            Prepare = _flushes ? () => Programs.Run("sync", "-f", _directory.Path) : () => { },
+        };
+    }
 
     private Peer Qemu(
         string name, double? atMost, string driver, string input, string outputDriver, params string[] creation) => new(
