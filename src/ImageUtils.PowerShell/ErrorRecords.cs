@@ -49,6 +49,10 @@ internal static class ErrorRecords
         new PSArgumentException("There is no destination. Name one with -Destination, or use -InPlace."),
         "NoDestination", ErrorCategory.InvalidArgument, null);
 
+    internal static ErrorRecord NoSuchDirectory(string path) => new(
+        new ItemNotFoundException($"The directory '{path}' does not exist. Make it first, or name a file."),
+        "DirectoryNotFound", ErrorCategory.ObjectNotFound, path);
+
     internal static ErrorRecord TwoDestinations() => new(
         new PSArgumentException("-Destination and -InPlace cannot be used together. Leave one of them out."),
         "TwoDestinations", ErrorCategory.InvalidArgument, null);

@@ -3,12 +3,38 @@ using ImageUtils.Benchmarks;
 using ImageUtils.Benchmarks.Fuzzing;
 
 // dotnet run -c Release --project tests/Benchmarks -- inspection   races against the peers, prints docs/benchmarks.md's table
+// dotnet run -c Release --project tests/Benchmarks -- conversion [--disk FILE] [--directory DIRECTORY] [--pairs 5]
+//     [--only WORK] [--imageutils PROGRAM] [--write]   the console front against qemu-img, whole processes
+// dotnet run -c Release --project tests/Benchmarks -- memory [--directory DIRECTORY] [--islands 131072]
+//     [--imageutils PROGRAM] [--write]                the most memory, on images that are large or in many pieces
+// dotnet run -c Release --project tests/Benchmarks -- torture [200] [--disk FILE] [--directory DIRECTORY] [--seed N]
+//     [--imageutils PROGRAM] [--write]                kills conversions at random moments; 1 on any that left a mess
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
 if (args is ["inspection", ..])
 {
     return InspectionRace.Run();
+}
+
+if (args is ["conversion", ..])
+{
+    return ConversionRace.Run(args.AsSpan(1));
+}
+
+if (args is ["memory", ..])
+{
+    return MemoryPeaks.Run(args.AsSpan(1));
+}
+
+if (args is ["torture", ..])
+{
+    return Torture.Run(args.AsSpan(1));
+}
+
+if (args is [InPlaceConversion.Name, _, _, ..])
+{
+    return InPlaceConversion.Run(args.AsSpan(1));
 }
 
 if (args is ["verdicts", ..])

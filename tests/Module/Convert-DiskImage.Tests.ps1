@@ -50,6 +50,7 @@ Describe 'Convert-DiskImage' {
         { Convert-DiskImage "$work/a.raw" } | Should -Throw -ErrorId 'NoDestination,*'
         { Convert-DiskImage "$work/a.raw" "$work/b" } | Should -Throw -ErrorId 'NoDestinationFormat,*'
         { Convert-DiskImage "$work/a.raw" "$work/b" raw -InPlace } | Should -Throw -ErrorId 'TwoDestinations,*'
+        { Convert-DiskImage "$work/a.raw" "$work/none/" raw } | Should -Throw -ErrorId 'DirectoryNotFound,*'
     }
 
     It 'puts what comes through the pipeline into a directory, and goes on after a bad one' {

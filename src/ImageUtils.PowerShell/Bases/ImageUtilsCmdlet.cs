@@ -2,6 +2,9 @@ using System.Management.Automation;
 using ImageUtils.Configuration;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
+using ImageUtils.PowerShell.Binding;
+using ImageUtils.Qemu;
+using ImageUtils.Safety;
 
 namespace ImageUtils.PowerShell.Bases;
 
@@ -54,6 +57,28 @@ public abstract class ImageUtilsCmdlet : PSCmdlet, IDisposable
             _stopping.Dispose();
         }
     }
+
+    /// <summary>What is allowed: a policy, or the one that is configured, with the directories put on top.</summary>
+    /// <param name="policy">What -Policy says.</param>
+    /// <param name="backingFileDirectories">What -AllowBackingFile says.</param>
+    protected SafetyPolicy MakePolicy(SafetyPolicy? policy, string[]? backingFileDirectories)
+    {
+        policy ??= SafetyPolicy.Default with { AllowedVmdkTypes = Configuration.AllowedVmdkTypes };
+        return backingFileDirectories is null
+            ? policy
+            : policy with
+            {
+                BackingFileDirectories = [.. backingFileDirectories.Select(GetUnresolvedProviderPathFromPSPath)],
+            };
+    }
+
+    /// <summary>How a new image is encrypted; null where it is not.</summary>
+    private protected static LuksTarget? MakeEncryption(Passphrase? passphrase, string? cipherSpec, int keySize) =>
+        passphrase is null ? null : new LuksTarget
+        {
+            Passphrase = passphrase.Bytes,
+            Cipher = cipherSpec is null ? null : CipherSpec.Parse(cipherSpec, keySize),
+        };
 
     /// <summary>Waits on the pipeline's thread for work that was given <see cref="StopToken"/>.</summary>
     protected static T Await<T>(ValueTask<T> work) =>

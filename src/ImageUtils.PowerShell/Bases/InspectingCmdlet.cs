@@ -34,18 +34,11 @@ public abstract class InspectingCmdlet<TResult> : ImageFileCmdlet<TResult>
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        var policy = Policy
-            ?? SafetyPolicy.Default with { AllowedVmdkTypes = Configuration.AllowedVmdkTypes };
         _passphrase = Passphrase is null ? null : new Passphrase(Passphrase);
         Options = new InspectionOptions
         {
             Passphrase = _passphrase?.Bytes,
-            Policy = AllowBackingFile is null
-                ? policy
-                : policy with
-                {
-                    BackingFileDirectories = [.. AllowBackingFile.Select(GetUnresolvedProviderPathFromPSPath)],
-                },
+            Policy = MakePolicy(Policy, AllowBackingFile),
         };
     }
 

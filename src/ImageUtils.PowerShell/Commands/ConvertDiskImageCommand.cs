@@ -3,7 +3,6 @@ using System.Security;
 using ImageUtils.Conversion;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
-using ImageUtils.Qemu;
 
 namespace ImageUtils.PowerShell.Commands;
 
@@ -94,6 +93,12 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
         }
 
         _destination = Destination is null ? null : GetUnresolvedProviderPathFromPSPath(Destination);
+        if (Destination is not null && System.IO.Path.EndsInDirectorySeparator(Destination)
+            && !Directory.Exists(_destination))
+        {
+            ThrowTerminatingError(ErrorRecords.NoSuchDirectory(_destination!));
+        }
+
         _format = DestinationFormat != ImageFormat.Unknown
             ? DestinationFormat
             : Configuration.DefaultFormat ?? FormatOfExtension(_destination);
@@ -205,11 +210,7 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
         ElevationCommand = Elevate ? Configuration.ElevationCommand : [],
         SourcePassphrase = Options.Passphrase,
         AllowDecrypt = AllowDecrypt,
-        Encryption = _destinationPassphrase is null ? null : new LuksTarget
-        {
-            Passphrase = _destinationPassphrase.Bytes,
-            Cipher = CipherSpec is null ? null : Qemu.CipherSpec.Parse(CipherSpec, KeySize),
-        },
+        Encryption = MakeEncryption(_destinationPassphrase, CipherSpec, KeySize),
     };
 
     // Glance's convert task does nothing where there is nothing to convert.

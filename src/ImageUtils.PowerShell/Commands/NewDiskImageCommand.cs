@@ -122,16 +122,7 @@ public sealed class NewDiskImageCommand : ImageUtilsCmdlet
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        var policy = Policy ?? SafetyPolicy.Default with { AllowedVmdkTypes = Configuration.AllowedVmdkTypes };
-        _inspection = new InspectionOptions
-        {
-            Policy = AllowBackingFile is null
-                ? policy
-                : policy with
-                {
-                    BackingFileDirectories = [.. AllowBackingFile.Select(GetUnresolvedProviderPathFromPSPath)],
-                },
-        };
+        _inspection = new InspectionOptions { Policy = MakePolicy(Policy, AllowBackingFile) };
         try
         {
             _size = Size is null ? null : ParseSize(Size);
@@ -223,10 +214,6 @@ public sealed class NewDiskImageCommand : ImageUtilsCmdlet
     private QemuSettings MakeSettings() => new()
     {
         Limits = Configuration.QemuLimits,
-        Encryption = _passphrase is null ? null : new LuksTarget
-        {
-            Passphrase = _passphrase.Bytes,
-            Cipher = CipherSpec is null ? null : Qemu.CipherSpec.Parse(CipherSpec, KeySize),
-        },
+        Encryption = MakeEncryption(_passphrase, CipherSpec, KeySize),
     };
 }

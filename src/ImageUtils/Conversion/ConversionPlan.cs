@@ -36,7 +36,7 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
             {
                 if (!extent.IsEmpty)
                 {
-                    await PlaceAsync(writer, extent.GuestOffset, extent.Length, cancellationToken)
+                    await writer.PlaceUnitsAsync(extent.GuestOffset, extent.Length, cancellationToken)
                         .ConfigureAwait(false);
                     data += extent.Length;
                 }
@@ -52,6 +52,11 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
         Func<ImageWriter> makeWriter, long virtualSize, CancellationToken cancellationToken)
     {
         var writer = makeWriter();
+        if (writer.FullLength is { } known)
+        {
+            return known;
+        }
+
         if (writer.Compression is { IsOptional: false } compression)
         {
             return await FullLengthAsync(makeWriter, compression, virtualSize, cancellationToken).ConfigureAwait(false);
@@ -61,7 +66,7 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
         await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
         if (writer.LinearOffset is null)
         {
-            await PlaceAsync(writer, 0, virtualSize, cancellationToken).ConfigureAwait(false);
+            await writer.PlaceUnitsAsync(0, virtualSize, cancellationToken).ConfigureAwait(false);
         }
 
         await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
@@ -128,17 +133,5 @@ internal sealed record ConversionPlan(long Length, long DataBytes)
         var encoded = new byte[compression.UnitLength * 2];
         using var encoder = UnitEncoder.Create(compression.Codec, compression.Level, compression.UnitLength);
         return encoded[..encoder.Encode(unit, encoded)];
-    }
-
-    private static async ValueTask PlaceAsync(
-        ImageWriter writer, long guestOffset, long length, CancellationToken cancellationToken)
-    {
-        while (length > 0)
-        {
-            var piece = Math.Min(length, writer.UnitSize - guestOffset % writer.UnitSize);
-            await writer.PlaceAsync(guestOffset, piece, cancellationToken).ConfigureAwait(false);
-            guestOffset += piece;
-            length -= piece;
-        }
     }
 }

@@ -125,8 +125,19 @@ public static class ImageConverter
     ];
 
     internal static IWritableFormat? FindWriter(ImageFormat format) =>
-        (format == ImageFormat.Raw ? FormatRegistry.Raw : FormatRegistry.All.FirstOrDefault(one => one.Format == format))
+        (format.ToQemuName() == "raw" ? FormatRegistry.Raw : FormatRegistry.All.FirstOrDefault(one => one.Format == format))
         as IWritableFormat;
+
+    /// <summary>What writes a format.</summary>
+    /// <exception cref="UnsupportedImageException">Nothing here does.</exception>
+    internal static IWritableFormat GetWriter(ImageFormat format) =>
+        FindWriter(format) ?? throw NotWrittenNatively(format.ToName());
+
+    /// <summary>Says that only qemu-img may write something.</summary>
+    /// <param name="what">What, as a sentence begins.</param>
+    internal static UnsupportedImageException NotWrittenNatively(string what) => new(
+        $"{what} is not written natively. Written natively are "
+        + $"{string.Join(", ", WritableFormats.Select(one => one.ToName()))}; -Engine Qemu writes what qemu-img can.");
 
     /// <summary>Refuses a change of format where the configuration forbids any.</summary>
     internal static void ThrowIfDisabled(ConversionRequest request, ImageFormat found)

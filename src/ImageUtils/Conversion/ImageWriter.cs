@@ -34,6 +34,11 @@ public abstract class ImageWriter
     /// <summary>How units are to be compressed; null where they are not.</summary>
     public virtual UnitCompression? Compression => null;
 
+    /// <summary>
+    /// The file's length if every unit held data as it is, where that can be said without placing each; else null.
+    /// </summary>
+    internal virtual long? FullLength => null;
+
     /// <summary>Where the bytes go.</summary>
     protected IByteSink Sink =>
         _sink ?? throw new InvalidOperationException("The writer has not begun.");
@@ -107,6 +112,18 @@ public abstract class ImageWriter
     /// </remarks>
     /// <returns>The host offset of the range's first byte; the others follow.</returns>
     public abstract ValueTask<long> PlaceAsync(long guestOffset, long length, CancellationToken cancellationToken);
+
+    /// <summary>Finds, or makes, the places of a range that may lie in many units.</summary>
+    internal async ValueTask PlaceUnitsAsync(long guestOffset, long length, CancellationToken cancellationToken)
+    {
+        while (length > 0)
+        {
+            var piece = Math.Min(length, UnitSize - guestOffset % UnitSize);
+            await PlaceAsync(guestOffset, piece, cancellationToken).ConfigureAwait(false);
+            guestOffset += piece;
+            length -= piece;
+        }
+    }
 
     /// <summary>
     /// Writes all that is not written yet, tables first and the header that makes the file an image last, and sets the

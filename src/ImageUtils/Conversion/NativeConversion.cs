@@ -74,10 +74,9 @@ internal sealed class NativeConversion
             CheckpointInterval = _request.CheckpointInterval,
         };
         await pump.RunAsync(start, cancellationToken).ConfigureAwait(false);
-        await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
-        await ZeroRestOfDeviceAsync(writer, sink, cancellationToken).ConfigureAwait(false);
+        await Completion.FinishAsync(writer, sink, cancellationToken).ConfigureAwait(false);
         Report(ConversionStage.Flushing, _map.VirtualSize);
-        await FlushAsync(sink, cancellationToken).ConfigureAwait(false);
+        await Completion.FlushAsync(sink, cancellationToken).ConfigureAwait(false);
         if (_request.InPlace)
         {
             destination.TakePermissionsOf(_source.Path);
@@ -149,13 +148,14 @@ internal sealed class NativeConversion
         long virtualSize, ImageFormat format, WriterOptions target, CancellationToken cancellationToken)
     {
         var options = BestEffort(target, format) with { VirtualSize = virtualSize };
-        var writer = MakeWriter(format, options);
+        var writing = ImageConverter.GetWriter(format);
+        var writer = writing.CreateWriter(options);
         var sink = new CountingSink();
         await writer.BeginAsync(sink, cancellationToken).ConfigureAwait(false);
         await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
         return new ImageMeasurement(
             format, writer.VirtualSize, sink.Length, sink.BytesWritten,
-            await ConversionPlan.FullLengthAsync(() => MakeWriter(format, options), virtualSize, cancellationToken)
+            await ConversionPlan.FullLengthAsync(() => writing.CreateWriter(options), virtualSize, cancellationToken)
                 .ConfigureAwait(false));
     }
 
@@ -169,14 +169,6 @@ internal sealed class NativeConversion
             Path = _source.Path,
         };
 
-    private static async Task FlushAsync(IByteSink sink, CancellationToken cancellationToken)
-    {
-        // The disk may take long, and the call cannot be ended: whoever cancels does not wait for it. The descriptor
-        // stays open until it is done, whoever closes it meanwhile.
-        await Task.Run(() => sink.FlushAsync(CancellationToken.None).AsTask(), CancellationToken.None)
-            .WaitAsync(cancellationToken).ConfigureAwait(false);
-    }
-
     // Compression is asked for of many images at once; those that cannot be compressed are written as they are.
     private static WriterOptions BestEffort(WriterOptions target, ImageFormat format) => target with
     {
@@ -184,16 +176,7 @@ internal sealed class NativeConversion
         Subformat = target.Compress && format == ImageFormat.Vmdk ? target.Subformat ?? "streamOptimized" : target.Subformat,
     };
 
-    private ImageWriter MakeWriter() => MakeWriter(_request.DestinationFormat, _options);
-
-    private static ImageWriter MakeWriter(ImageFormat destinationFormat, WriterOptions options)
-    {
-        var format = ImageConverter.FindWriter(destinationFormat) ?? throw new UnsupportedImageException(
-            $"{destinationFormat.ToName()} is not written natively. Written natively are "
-            + $"{string.Join(", ", ImageConverter.WritableFormats.Select(one => one.ToName()))}; -Engine Qemu writes "
-            + "what qemu-img can.");
-        return format.CreateWriter(options);
-    }
+    private ImageWriter MakeWriter() => ImageConverter.GetWriter(_request.DestinationFormat).CreateWriter(_options);
 
     private async ValueTask CheckSpaceAsync(CancellationToken cancellationToken)
     {
@@ -242,7 +225,7 @@ internal sealed class NativeConversion
         long position,
         CancellationToken cancellationToken)
     {
-        await FlushAsync(destination.Sink, cancellationToken).ConfigureAwait(false);
+        await Completion.FlushAsync(destination.Sink, cancellationToken).ConfigureAwait(false);
         using var memory = new MemoryStream();
         using (var state = new BinaryWriter(memory))
         {
@@ -253,17 +236,6 @@ internal sealed class NativeConversion
             position, destination.PartLength, digest?.ToArray() ?? new byte[32],
             memory.ToArray()));
         OnCheckpoint?.Invoke(position);
-    }
-
-    // What a device held after the image's end would be the guest's to read: a volume is often larger than its image.
-    private static async ValueTask ZeroRestOfDeviceAsync(
-        ImageWriter writer, IByteSink sink, CancellationToken cancellationToken)
-    {
-        if (sink.Capacity is { } capacity && writer.LinearOffset == 0 && capacity > writer.VirtualSize)
-        {
-            await sink.WriteZeroesAsync(writer.VirtualSize, capacity - writer.VirtualSize, cancellationToken)
-                .ConfigureAwait(false);
-        }
     }
 
     private void Report(ConversionStage stage, long position)

@@ -28,4 +28,12 @@ public sealed record QemuSettings
 
     /// <summary>Whether an encrypted source may become a destination that is not encrypted.</summary>
     public bool AllowDecrypt { get; init; }
+
+    /// <summary>Those that hold for whatever qemu-img is run for.</summary>
+    internal QemuRunOptions RunOptions => new()
+    {
+        Limits = Limits,
+        CgroupPath = CgroupPath,
+        ElevationCommand = ElevationCommand,
+    };
 }

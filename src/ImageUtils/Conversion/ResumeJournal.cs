@@ -18,6 +18,8 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
     // The tables of the largest disks.
     private const long MaximumLength = 1L << 30;
 
+    private static readonly FileStreamOptions s_newFile = MakeNewFile();
+
     private string NextPath => path + ".new";
 
     internal static string PathOf(string destination) => System.IO.Path.Join(
@@ -72,6 +74,22 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
         }
     }
 
+    private static FileStreamOptions MakeNewFile()
+    {
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            BufferSize = 0,
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return options;
+    }
+
     // Others could have made one up, or put something there whose reading never ends.
     private byte[]? ReadOwn()
     {
@@ -112,7 +130,7 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
         {
             // What is there is removed and not written to: it may be a link to something else.
             File.Delete(NextPath);
-            using (var file = CreateNext())
+            using (var file = new FileStream(NextPath, s_newFile))
             {
                 RandomAccess.Write(file.SafeFileHandle, memory.GetBuffer().AsSpan(0, (int)memory.Length), 0);
                 RandomAccess.FlushToDisk(file.SafeFileHandle);
@@ -146,17 +164,6 @@ internal sealed class ResumeJournal(string path, byte[] fingerprint)
 
         // Is there where a process was killed while it stored.
         TryDelete(NextPath);
-    }
-
-    private FileStream CreateNext()
-    {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        return new FileStream(NextPath, options);
     }
 
     private static void TryDelete(string path)

@@ -66,13 +66,10 @@ public static class ImageCreator
         CreationParent? parent,
         CancellationToken cancellationToken)
     {
-        var format = ImageConverter.FindWriter(request.Format);
-        if (format is null || request.Qemu.Encryption is not null)
+        var format = ImageConverter.GetWriter(request.Format);
+        if (request.Qemu.Encryption is not null)
         {
-            throw new UnsupportedImageException(
-                $"{(format is null ? request.Format.ToName() : "Encryption")} is not written natively. Written natively "
-                + $"are {string.Join(", ", ImageConverter.WritableFormats.Select(one => one.ToName()))}; -Engine Qemu "
-                + "writes what qemu-img can.");
+            throw ImageConverter.NotWrittenNatively("Encryption");
         }
 
         var measured = new CountingSink();
@@ -90,17 +87,8 @@ public static class ImageCreator
             await writer.WriteZeroesAsync(0, writer.VirtualSize, cancellationToken).ConfigureAwait(false);
         }
 
-        await writer.FinishAsync(cancellationToken).ConfigureAwait(false);
-        if (sink.Capacity is { } capacity && writer.LinearOffset == 0 && capacity > writer.VirtualSize)
-        {
-            // All of the device is the guest's to read.
-            await sink.WriteZeroesAsync(writer.VirtualSize, capacity - writer.VirtualSize, cancellationToken)
-                .ConfigureAwait(false);
-        }
-
-        // The call cannot be ended: whoever cancels does not wait for it.
-        await Task.Run(() => sink.FlushAsync(CancellationToken.None).AsTask(), CancellationToken.None)
-            .WaitAsync(cancellationToken).ConfigureAwait(false);
+        await Completion.FinishAsync(writer, sink, cancellationToken).ConfigureAwait(false);
+        await Completion.FlushAsync(sink, cancellationToken).ConfigureAwait(false);
         return await CompleteAsync(request, destination, options, writer.VirtualSize, parent, cancellationToken)
             .ConfigureAwait(false);
     }
@@ -134,14 +122,7 @@ public static class ImageCreator
         var target = destination.PartPath ?? destination.Path;
         await qemu.CreateAsync(
             target, request.Format, options.VirtualSize, QemuTargetOptions.Of(request.Format, options),
-            request.Qemu.Encryption,
-            new QemuRunOptions
-            {
-                Limits = request.Qemu.Limits,
-                CgroupPath = request.Qemu.CgroupPath,
-                ElevationCommand = request.Qemu.ElevationCommand,
-            },
-            cancellationToken).ConfigureAwait(false);
+            request.Qemu.Encryption, request.Qemu.RunOptions, cancellationToken).ConfigureAwait(false);
         using (var handle = File.OpenHandle(target, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
         {
             RandomAccess.FlushToDisk(handle);

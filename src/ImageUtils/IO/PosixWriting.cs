@@ -75,7 +75,7 @@ internal static partial class PosixWriting
         ToError(LinkAt(AtCurrentDirectory, existing, AtCurrentDirectory, path, 0));
 
     /// <summary>Gives a file another name that is not taken, in one step.</summary>
-    /// <returns>0, or errno; <see cref="ErrorInvalid"/> or <see cref="ErrorNoCall"/> where that cannot be asked.</returns>
+    /// <returns>0, or errno; <see cref="ErrorInvalid"/> or <see cref="ErrorNoCall"/> where it cannot do that.</returns>
     internal static int RenameToNew(string path, string newPath)
     {
         try

@@ -1,3 +1,4 @@
+using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
 
@@ -20,10 +21,33 @@ public abstract class ReaderContext
     /// <param name="reference">The name as written in the image.</param>
     /// <param name="statedFormat">The format as written in the image; <see cref="ImageFormat.Unknown"/>: detected.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <exception cref="Errors.ImageUnsafeException">The gate or a check refuses it.</exception>
-    /// <exception cref="Errors.ImageFileException">It cannot be read.</exception>
+    /// <exception cref="ImageUnsafeException">The gate or a check refuses it.</exception>
+    /// <exception cref="ImageFileException">It cannot be read.</exception>
     public abstract ValueTask<OpenedParent> OpenParentAsync(
         string reference, ImageFormat statedFormat, CancellationToken cancellationToken);
+
+    /// <summary>Opens the first that is there of the names that an image has for its parent.</summary>
+    /// <returns>It; null where there are no names.</returns>
+    /// <exception cref="ImageFileException">None is there: the first name's.</exception>
+    /// <inheritdoc cref="OpenParentAsync" path="/exception"/>
+    internal async ValueTask<OpenedParent?> OpenFirstParentAsync(
+        IEnumerable<string> references, ImageFormat statedFormat, CancellationToken cancellationToken)
+    {
+        ImageFileException? missing = null;
+        foreach (var reference in references)
+        {
+            try
+            {
+                return await OpenParentAsync(reference, statedFormat, cancellationToken).ConfigureAwait(false);
+            }
+            catch (ImageFileException exception) when (exception.Problem == ImageFileProblem.NotFound)
+            {
+                missing ??= exception;
+            }
+        }
+
+        return missing is null ? null : throw missing;
+    }
 
     /// <summary>Opens an external data file or extent that the image names, through the policy's gate.</summary>
     /// <inheritdoc cref="OpenParentAsync"/>

@@ -48,12 +48,7 @@ internal static class QemuResize
         await QemuImg.Find(request.Qemu.Path).ResizeAsync(
             image, newSize, newSize < oldSize,
             image.Inspection.IsEncrypted ? inspection.Passphrase : null,
-            new QemuRunOptions
-            {
-                Limits = request.Qemu.Limits,
-                CgroupPath = request.Qemu.CgroupPath,
-                ElevationCommand = request.Qemu.ElevationCommand,
-            },
+            request.Qemu.RunOptions,
             cancellationToken).ConfigureAwait(false);
         var result = await ImageInspector
             .InspectFileAsync(path, inspection, request.Source.KnownRaw, cancellationToken).ConfigureAwait(false);

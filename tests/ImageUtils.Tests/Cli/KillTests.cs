@@ -6,8 +6,8 @@ using ImageUtils.Tests.Support;
 namespace ImageUtils.Tests.Cli;
 
 /// <summary>
-/// The console front, killed: what it was making is complete or not there. <c>tests/Benchmarks -- torture</c> does it at
-/// some hundred random moments, on a larger disk.
+/// The console front, killed: what it was making is complete or not there. <c>tests/Benchmarks -- torture</c> does it
+/// at some hundred random moments, on a larger disk.
 /// </summary>
 public sealed class KillTests : IDisposable
 {

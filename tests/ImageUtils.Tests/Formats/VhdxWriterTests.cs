@@ -226,20 +226,8 @@ public sealed class VhdxWriterTests
     }
 
     [Fact]
-    public async Task Zeros_that_are_written_hide_the_parent()
-    {
-        var contract = ContractOf("differencing");
-        var parent = contract.Parent!.Value;
-        var sink = new SparseMemory();
-        var writer = s_format.CreateWriter(contract.Options);
-        await writer.BeginAsync(sink, default);
-        await writer.WriteZeroesAsync(1024, 3 << 20, default);
-        await writer.FinishAsync(default);
-        var expected = GuestDisk.Read(GuestDisk.Open(s_format, parent.Source));
-        expected.AsSpan(1024, 3 << 20).Clear();
-        var map = GuestDisk.Open(s_format, sink, (parent.Name, parent.Source));
-        Assert.True(expected.AsSpan().SequenceEqual(GuestDisk.Read(map)));
-    }
+    public void Zeros_that_are_written_hide_the_parent() =>
+        ContractOf("differencing").Zeros_that_are_written_hide_the_parent();
 
     private static WriterContract<VhdxFormat> ContractOf(string kind)
     {

@@ -232,10 +232,11 @@ public sealed class QemuImgTests : IDisposable
     [Fact]
     public void Nothing_public_takes_a_path_to_run_qemu_img_on()
     {
-        // The proof can be had from the inspector alone, and is the only way to name an image.
+        // The proof can be had from the inspector alone, and is the only way to name an image that is there already.
         Assert.Empty(typeof(VettedImage).GetConstructors(BindingFlags.Instance | BindingFlags.Public));
         var parameters = typeof(QemuImg)
             .GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+            .Where(method => method.Name != nameof(QemuImg.CreateAsync))
             .SelectMany(method => method.GetParameters());
         Assert.DoesNotContain(parameters, parameter => parameter.ParameterType == typeof(string));
     }

@@ -57,6 +57,9 @@ internal sealed class SparseMemory(byte oldData = 0) : IByteSink, ISparseSource
         return bytes;
     }
 
+    /// <summary>All of a file that is not long.</summary>
+    public byte[] ToArray() => Get(0, checked((int)Length));
+
     /// <summary>Two files that are alike, byte for byte.</summary>
     public void AssertSame(SparseMemory other)
     {
@@ -172,8 +175,12 @@ internal sealed class SparseMemory(byte oldData = 0) : IByteSink, ISparseSource
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask AllocateAsync(long offset, long length, CancellationToken cancellationToken) =>
-        WriteZeroesAsync(offset, length, cancellationToken);
+    public ValueTask AllocateAsync(long offset, long length, CancellationToken cancellationToken)
+    {
+        Count();
+        Length = Math.Max(Length, offset + length);
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask FillAsync(long offset, long length, CancellationToken cancellationToken) =>
         WriteZeroesAsync(offset, length, cancellationToken);

@@ -111,6 +111,21 @@ internal sealed class WriterContract<TFormat>(TFormat format, WriterOptions opti
         }
     }
 
+    /// <summary>In a differencing image of more than 3 MiB, what was written as zeros is not the parent's.</summary>
+    public void Zeros_that_are_written_hide_the_parent()
+    {
+        var parent = Parent!.Value;
+        var sink = new SparseMemory();
+        var writer = format.CreateWriter(options);
+        Wait(writer.BeginAsync(sink, default));
+        Wait(writer.WriteZeroesAsync(1024, 3 << 20, default));
+        Wait(writer.FinishAsync(default));
+        var expected = GuestDisk.Read(GuestDisk.Open(format, parent.Source));
+        expected.AsSpan(1024, 3 << 20).Clear();
+        var map = GuestDisk.Open(format, sink, parent);
+        Assert.True(expected.AsSpan().SequenceEqual(GuestDisk.Read(map)));
+    }
+
     public ImageWriter Write(SparseMemory sink, IReadOnlyList<(long Offset, byte[] Data)> pieces)
     {
         var writer = format.CreateWriter(options);

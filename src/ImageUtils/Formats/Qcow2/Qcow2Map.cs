@@ -46,7 +46,7 @@ internal sealed class Qcow2Map : ImageMap
     {
         var end = length > VirtualSize - guestOffset ? VirtualSize : guestOffset + length;
         var batch = new List<Extent>(16);
-        var last = default(Extent);
+        var merger = default(ExtentMerger);
         while (guestOffset < end)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -54,24 +54,14 @@ internal sealed class Qcow2Map : ImageMap
             guestOffset = await DecodeAsync(guestOffset, end, batch, cancellationToken).ConfigureAwait(false);
             for (var i = 0; i < batch.Count; i++)
             {
-                var next = batch[i];
-                if (last.Length == 0)
+                if (merger.Add(batch[i], out var whole))
                 {
-                    last = next;
-                }
-                else if (last.IsContinuedBy(next))
-                {
-                    last = last.Extend(next.Length);
-                }
-                else
-                {
-                    yield return last;
-                    last = next;
+                    yield return whole;
                 }
             }
         }
 
-        if (last.Length > 0)
+        if (merger.Finish(out var last))
         {
             yield return last;
         }

@@ -32,6 +32,8 @@ internal sealed class Qcow2Writer(Qcow2Plan plan) : ImageWriter
 
     public override UnitCompression? Compression => plan.Compression;
 
+    internal override long? FullLength => plan.CountPreallocatedClusters() << plan.ClusterBits;
+
     private bool IsPreallocated => plan.Preallocation != PreallocationMode.Off;
 
     public override async ValueTask<long> PlaceAsync(long guestOffset, long length, CancellationToken cancellationToken)

@@ -79,7 +79,7 @@ internal sealed class VdiMap : ImageMap
     {
         var end = Math.Min(guestOffset + length, VirtualSize);
         var from = guestOffset;
-        Extent? pending = null;
+        var merger = default(ExtentMerger);
         while (from < end)
         {
             var block = from / _header.BlockSize;
@@ -90,26 +90,16 @@ internal sealed class VdiMap : ImageMap
 
             var extent = NextExtent(block).Clip(from, end);
             from = extent.GuestEnd;
-            if (pending is not { } before)
+            if (merger.Add(extent, out var whole))
             {
-                pending = extent;
-            }
-            else if (before.IsContinuedBy(extent))
-            {
-                pending = before.Extend(extent.Length);
-            }
-            else
-            {
-                foreach (var part in Split(before))
+                foreach (var part in Split(whole))
                 {
                     yield return part;
                 }
-
-                pending = extent;
             }
         }
 
-        foreach (var part in pending is { } last ? Split(last) : [])
+        foreach (var part in merger.Finish(out var last) ? Split(last) : [])
         {
             yield return part;
         }

@@ -34,7 +34,8 @@ internal sealed class VhdMap(IByteSource source, VhdFooter footer, VhdDynamicHea
     {
         var end = Math.Min(guestOffset + length, VirtualSize);
         var bitmap = _hasParent ? new byte[_bitmapSize] : [];
-        var pending = default(Extent);
+        var start = guestOffset;
+        var merger = default(ExtentMerger);
         while (guestOffset < end)
         {
             var block = guestOffset / _blockSize;
@@ -51,7 +52,7 @@ internal sealed class VhdMap(IByteSource source, VhdFooter footer, VhdDynamicHea
                 else
                 {
                     var blockOffset = FindBlock(page, block);
-                    if (_hasParent && guestOffset % _blockSize is var within && (within == 0 || pending.Length == 0))
+                    if (_hasParent && (guestOffset == start || guestOffset % _blockSize == 0))
                     {
                         await ReadBitmapAsync(blockOffset, bitmap, cancellationToken).ConfigureAwait(false);
                     }
@@ -60,25 +61,16 @@ internal sealed class VhdMap(IByteSource source, VhdFooter footer, VhdDynamicHea
                 }
 
                 guestOffset = next.GuestEnd;
-                if (pending.Length == 0)
+                if (merger.Add(next, out var whole))
                 {
-                    pending = next;
-                }
-                else if (pending.IsContinuedBy(next))
-                {
-                    pending = pending.Extend(next.Length);
-                }
-                else
-                {
-                    yield return pending;
-                    pending = next;
+                    yield return whole;
                 }
             }
         }
 
-        if (pending.Length > 0)
+        if (merger.Finish(out var last))
         {
-            yield return pending;
+            yield return last;
         }
     }
 

@@ -105,31 +105,17 @@ internal static class VhdReader
     {
         // vhd-util puts VHDs over raw images, which have no identity. What should have one is never taken for raw.
         var format = header.ParentUniqueId == Guid.Empty ? ImageFormat.Raw : ImageFormat.Vhd;
-        ImageFileException? missing = null;
-        foreach (var name in await ReadNamesAsync(source, header, fileLength, cancellationToken).ConfigureAwait(false))
-        {
-            OpenedParent parent;
-            try
-            {
-                parent = await context.OpenParentAsync(name, format, cancellationToken).ConfigureAwait(false);
-            }
-            catch (ImageFileException exception) when (exception.Problem == ImageFileProblem.NotFound)
-            {
-                missing ??= exception;
-                continue;
-            }
-
-            var id = (parent.Inspection.Details as VhdDetails)?.UniqueId ?? Guid.Empty;
-            return id == header.ParentUniqueId
-                ? parent.Map
-                : throw new ImageFormatException(
-                    CheckNames.Parent,
-                    $"The VHD dynamic header's parent unique id is {header.ParentUniqueId}, but '{parent.Path}' has "
-                    + $"the unique id {id}: it is not the disk's parent, or was replaced. Put the right file there.");
-        }
-
-        throw missing ?? (ImageUtilsException)new ImageFormatException(
-            CheckNames.Parent, "The VHD depends on a parent, but names it in no way that can be read.");
+        var names = await ReadNamesAsync(source, header, fileLength, cancellationToken).ConfigureAwait(false);
+        var parent = await context.OpenFirstParentAsync(names, format, cancellationToken).ConfigureAwait(false)
+            ?? throw new ImageFormatException(
+                CheckNames.Parent, "The VHD depends on a parent, but names it in no way that can be read.");
+        var id = (parent.Inspection.Details as VhdDetails)?.UniqueId ?? Guid.Empty;
+        return id == header.ParentUniqueId
+            ? parent.Map
+            : throw new ImageFormatException(
+                CheckNames.Parent,
+                $"The VHD dynamic header's parent unique id is {header.ParentUniqueId}, but '{parent.Path}' has the "
+                + $"unique id {id}: it is not the disk's parent, or was replaced. Put the right file there.");
     }
 
     private static async ValueTask<List<string>> ReadNamesAsync(

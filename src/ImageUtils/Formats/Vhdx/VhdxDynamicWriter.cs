@@ -61,16 +61,9 @@ internal sealed class VhdxDynamicWriter : ImageWriter
     }
 
     /// <summary>Over a parent, sectors of zeros are the disk's own; elsewhere nothing is to be done.</summary>
-    public override async ValueTask WriteZeroesAsync(
-        long guestOffset, long length, CancellationToken cancellationToken)
-    {
-        for (var end = guestOffset + length; _options.Parent is not null && guestOffset < end;)
-        {
-            var piece = Math.Min(UnitSize - guestOffset % UnitSize, end - guestOffset);
-            await PlaceAsync(guestOffset, piece, cancellationToken).ConfigureAwait(false);
-            guestOffset += piece;
-        }
-    }
+    public override ValueTask WriteZeroesAsync(
+        long guestOffset, long length, CancellationToken cancellationToken) =>
+        _options.Parent is null ? ValueTask.CompletedTask : PlaceUnitsAsync(guestOffset, length, cancellationToken);
 
     public override async ValueTask FinishAsync(CancellationToken cancellationToken)
     {

@@ -44,7 +44,7 @@ internal sealed class VhdxMap(
         var end = Math.Min(guestOffset + length, VirtualSize);
         var bitmap = _hasParent ? new byte[_blockSize / _sectorSize / 8] : [];
         var bitmapBlock = -1L;
-        var pending = default(Extent);
+        var merger = default(ExtentMerger);
         while (guestOffset < end)
         {
             var block = guestOffset / _blockSize;
@@ -70,24 +70,15 @@ internal sealed class VhdxMap(
             }
 
             guestOffset = next.GuestEnd;
-            if (pending.Length == 0)
+            if (merger.Add(next, out var whole))
             {
-                pending = next;
-            }
-            else if (pending.IsContinuedBy(next))
-            {
-                pending = pending.Extend(next.Length);
-            }
-            else
-            {
-                yield return pending;
-                pending = next;
+                yield return whole;
             }
         }
 
-        if (pending.Length > 0)
+        if (merger.Finish(out var last))
         {
-            yield return pending;
+            yield return last;
         }
     }
 

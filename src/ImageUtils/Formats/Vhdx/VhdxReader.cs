@@ -110,40 +110,21 @@ internal static class VhdxReader
                 .Select(entry => Guid.TryParse(entry.Value, out var id) ? id : Guid.Empty)
                 .Where(id => id != Guid.Empty),
         ];
-        ImageFileException? missing = null;
-        foreach (var key in VhdxParentLocator.PathKeys)
-        {
-            var name = locator.Entries.FirstOrDefault(entry => entry.Key == key).Value;
-            if (string.IsNullOrEmpty(name))
-            {
-                continue;
-            }
-
-            OpenedParent parent;
-            try
-            {
-                parent = await context
-                    .OpenParentAsync(VhdParentLocator.ToPath(name), ImageFormat.Vhdx, cancellationToken)
-                    .ConfigureAwait(false);
-            }
-            catch (ImageFileException exception) when (exception.Problem == ImageFileProblem.NotFound)
-            {
-                missing ??= exception;
-                continue;
-            }
-
-            var id = (parent.Inspection.Details as VhdxDetails)?.DataWriteGuid ?? Guid.Empty;
-            return linkages.Contains(id)
-                ? parent.Map
-                : throw new ImageFormatException(
-                    CheckNames.Parent,
-                    $"The VHDX parent locator's parent linkage is {string.Join(" or ", linkages)}, but '{parent.Path}' "
-                    + $"has the data write guid {id}: it is not the disk's parent, or was changed since. Put the right "
-                    + "file there.");
-        }
-
-        throw missing ?? (ImageUtilsException)new ImageFormatException(
-            CheckNames.Parent, "The VHDX depends on a parent, but its parent locator has no path that is known.");
+        var names = VhdxParentLocator.PathKeys
+            .Select(key => locator.Entries.FirstOrDefault(entry => entry.Key == key).Value)
+            .Where(name => !string.IsNullOrEmpty(name)).Select(VhdParentLocator.ToPath);
+        var parent = await context.OpenFirstParentAsync(names, ImageFormat.Vhdx, cancellationToken)
+            .ConfigureAwait(false)
+            ?? throw new ImageFormatException(
+                CheckNames.Parent, "The VHDX depends on a parent, but its parent locator has no path that is known.");
+        var id = (parent.Inspection.Details as VhdxDetails)?.DataWriteGuid ?? Guid.Empty;
+        return linkages.Contains(id)
+            ? parent.Map
+            : throw new ImageFormatException(
+                CheckNames.Parent,
+                $"The VHDX parent locator's parent linkage is {string.Join(" or ", linkages)}, but '{parent.Path}' has "
+                + $"the data write guid {id}: it is not the disk's parent, or was changed since. Put the right file "
+                + "there.");
     }
 
     private static void Refuse(string check, string? problem)

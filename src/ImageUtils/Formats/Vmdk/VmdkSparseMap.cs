@@ -113,7 +113,7 @@ internal sealed class VmdkSparseMap : ImageMap
         var entries = _directory.EntriesPerTable;
         var tableSpan = entries * _grainLength;
         var from = guestOffset;
-        Extent? pending = null;
+        var merger = default(ExtentMerger);
         while (from < end)
         {
             var table = from / tableSpan;
@@ -125,23 +125,14 @@ internal sealed class VmdkSparseMap : ImageMap
                     ? Extent.Hole(from, tableEnd - from)
                     : NextExtent(table, from).Clip(from, tableEnd);
                 from = extent.GuestEnd;
-                if (pending is not { } before)
+                if (merger.Add(extent, out var whole))
                 {
-                    pending = extent;
-                }
-                else if (before.IsContinuedBy(extent))
-                {
-                    pending = before.Extend(extent.Length);
-                }
-                else
-                {
-                    yield return before;
-                    pending = extent;
+                    yield return whole;
                 }
             }
         }
 
-        if (pending is { } last)
+        if (merger.Finish(out var last))
         {
             yield return last;
         }

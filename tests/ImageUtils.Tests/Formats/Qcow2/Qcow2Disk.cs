@@ -70,7 +70,7 @@ internal static class Qcow2Disk
     /// <summary>Opens bytes as they are, without an inspection before.</summary>
     public static async Task<ImageMap> OpenAsync(byte[] image, string? snapshot = null) =>
         await ((IReadableFormat)Format).OpenAsync(
-            new BytesSource(image), new LonelyContext { Inspection = new(), Snapshot = snapshot }, default);
+            SparseMemory.Of(image), new LonelyContext { Inspection = new(), Snapshot = snapshot }, default);
 
     /// <summary>Converts a raw file by the pump.</summary>
     public static async Task ConvertAsync(string raw, string target, WriterOptions options)
@@ -160,24 +160,5 @@ internal static class Qcow2Disk
         public override ValueTask<IByteSource> OpenDataFileAsync(
             string reference, CancellationToken cancellationToken) =>
             throw new InvalidOperationException($"There is no '{reference}'.");
-    }
-
-    private sealed class BytesSource(byte[] bytes) : IByteSource
-    {
-        public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
-        {
-            var length = (int)Math.Clamp(bytes.Length - offset, 0, buffer.Length);
-            bytes.AsSpan((int)Math.Min(offset, bytes.Length), length).CopyTo(buffer.Span);
-            return ValueTask.FromResult(length);
-        }
-
-        public ValueTask<int> ReadTailAsync(Memory<byte> buffer, CancellationToken cancellationToken)
-        {
-            var length = Math.Min(bytes.Length, buffer.Length);
-            return ReadAsync(bytes.Length - length, buffer[..length], cancellationToken);
-        }
-
-        public ValueTask<long> GetLengthAsync(CancellationToken cancellationToken) =>
-            ValueTask.FromResult((long)bytes.Length);
     }
 }

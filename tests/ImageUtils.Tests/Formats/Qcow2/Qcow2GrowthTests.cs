@@ -150,9 +150,9 @@ public sealed class Qcow2GrowthTests : IDisposable
     private string Make()
     {
         var options = new WriterOptions { VirtualSize = OldSize, ClusterSize = ClusterSize };
-        var sink = new MemorySink();
+        var sink = new SparseMemory();
         NativeImage.Write(new Qcow2Writer(Qcow2Plan.Of(options)), sink, Disk());
-        File.WriteAllBytes(_directory["a"], sink.Bytes);
+        sink.Save(_directory["a"]);
         return _directory["a"];
     }
 

@@ -34,9 +34,9 @@ public sealed class Qcow2WriterPropertyTests
             var disk = Qcow2Disk.Make((int)options.VirtualSize, seed, 30_000);
             foreach (var isZeroed in new[] { true, false })
             {
-                var sink = new MemorySink(isZeroed);
+                var sink = new SparseMemory(isZeroed ? (byte)0 : (byte)0xFF);
                 WriteAsync(options, disk, sink).GetAwaiter().GetResult();
-                AssertHoldsAsync(sink.Bytes, disk).GetAwaiter().GetResult();
+                AssertHoldsAsync(sink.ToArray(), disk).GetAwaiter().GetResult();
             }
         }).QuickCheckThrowOnFailure();
 
@@ -53,14 +53,14 @@ public sealed class Qcow2WriterPropertyTests
     {
         var options = new WriterOptions { VirtualSize = 120_000, ClusterSize = clusterSize, Compress = compress };
         var disk = Qcow2Disk.Make(120_000, 4, 20_000);
-        var whole = new MemorySink();
+        var whole = new SparseMemory();
         await WriteAsync(options, disk, whole);
         Assert.True(whole.Calls > 20);
         for (var call = 0; call < whole.Calls; call++)
         {
-            var sink = new MemorySink(failAt: call);
+            var sink = new SparseMemory { CallsUntilFault = call };
             await Assert.ThrowsAsync<IOException>(() => WriteAsync(options, disk, sink));
-            Assert.True(sink.Length == 0 || Inspected.File(sink.Bytes).Format == ImageFormat.Raw);
+            Assert.True(sink.Length == 0 || Inspected.File(sink.ToArray()).Format == ImageFormat.Raw);
         }
     }
 
@@ -68,11 +68,11 @@ public sealed class Qcow2WriterPropertyTests
     public async Task An_image_that_was_on_the_device_is_gone_from_the_start()
     {
         var options = new WriterOptions { VirtualSize = 1 << 20 };
-        var sink = new MemorySink(isZeroed: false);
+        var sink = new SparseMemory(0xFF);
         await WriteAsync(options, new byte[1 << 20], sink);
-        Assert.Equal(ImageFormat.Qcow2, Inspected.File(sink.Bytes).Format);
+        Assert.Equal(ImageFormat.Qcow2, Inspected.File(sink.ToArray()).Format);
         await Qcow2Disk.Format.CreateWriter(options).BeginAsync(sink, default);
-        Assert.NotEqual(ImageFormat.Qcow2, Inspected.File(sink.Bytes).Format);
+        Assert.NotEqual(ImageFormat.Qcow2, Inspected.File(sink.ToArray()).Format);
     }
 
     [Theory]
@@ -89,12 +89,12 @@ public sealed class Qcow2WriterPropertyTests
             RefcountBits = refcountBits,
             Compress = true,
         };
-        var sink = new MemorySink();
+        var sink = new SparseMemory();
         var disk = new byte[63 * 4096];
         Array.Fill(disk, (byte)7);
         await WriteAsync(options, disk, sink);
         Assert.Equal(expected, sink.Length / 4096 - 5);
-        await AssertHoldsAsync(sink.Bytes, disk);
+        await AssertHoldsAsync(sink.ToArray(), disk);
     }
 
     [Fact]
@@ -121,19 +121,19 @@ public sealed class Qcow2WriterPropertyTests
     {
         var options = new WriterOptions { VirtualSize = 1 << 20 };
         var writer = Qcow2Disk.Format.CreateWriter(options);
-        await writer.BeginAsync(new MemorySink(), default);
+        await writer.BeginAsync(new SparseMemory(), default);
         var state = Save(writer);
         var other = Qcow2Disk.Format.CreateWriter(options with { ClusterSize = 4096 });
-        Assert.Throws<InvalidDataException>(() => Load(other, new MemorySink(), state));
+        Assert.Throws<InvalidDataException>(() => Load(other, new SparseMemory(), state));
         var same = Qcow2Disk.Format.CreateWriter(options);
-        Assert.Throws<EndOfStreamException>(() => Load(same, new MemorySink(), state[..^1]));
+        Assert.Throws<EndOfStreamException>(() => Load(same, new SparseMemory(), state[..^1]));
     }
 
     [Fact]
     public async Task Calls_that_go_back_or_beyond_the_disk_are_refused()
     {
         var writer = Qcow2Disk.Format.CreateWriter(new WriterOptions { VirtualSize = 1 << 20, ClusterSize = 512 });
-        await writer.BeginAsync(new MemorySink(), default);
+        await writer.BeginAsync(new SparseMemory(), default);
         await writer.WriteAsync(512 << 10, new byte[512], default);
         await Assert.ThrowsAsync<InvalidOperationException>(
             async () => await writer.WriteAsync(0, new byte[512], default));
@@ -144,7 +144,7 @@ public sealed class Qcow2WriterPropertyTests
 
     private static async Task CompareRunsAsync(WriterOptions options, byte[] disk, Random random)
     {
-        var whole = new MemorySink();
+        var whole = new SparseMemory();
         await WriteAsync(options, disk, whole);
         var dry = new CountingSink();
         await WriteAsync(options, disk, dry);
@@ -152,7 +152,7 @@ public sealed class Qcow2WriterPropertyTests
 
         var first = Qcow2Disk.Format.CreateWriter(options);
         var cut = random.Next(disk.Length) & -(int)first.UnitSize;
-        var sink = new MemorySink();
+        var sink = new SparseMemory();
         await first.BeginAsync(sink, default);
         await Qcow2Disk.WriteAsync(first, disk, 0, cut);
         var state = Save(first);
@@ -163,7 +163,7 @@ public sealed class Qcow2WriterPropertyTests
         Load(second, sink, state);
         await Qcow2Disk.WriteAsync(second, disk, cut);
         await second.FinishAsync(default);
-        Assert.True(whole.Bytes.AsSpan().SequenceEqual(sink.Bytes));
+        whole.AssertSame(sink);
     }
 
     private static byte[] Save(ImageWriter writer)

@@ -102,10 +102,10 @@ public sealed class Qcow2WriterTests : IDisposable
     {
         Tool.Require("qemu-img", "qemu-utils");
         var writer = Qcow2Disk.Format.CreateWriter(new WriterOptions { VirtualSize = size, Version = version });
-        var sink = new MemorySink();
+        var sink = new SparseMemory();
         await writer.BeginAsync(sink, default);
         await writer.FinishAsync(default);
-        File.WriteAllBytes(_directory["image"], sink.Bytes);
+        sink.Save(_directory["image"]);
         Tool.Run("qemu-img", "check", "-f", "qcow2", _directory["image"]);
         Assert.Contains(
             $"\"virtual-size\": {size}",
@@ -136,7 +136,7 @@ public sealed class Qcow2WriterTests : IDisposable
             BackingFile = _directory["base"],
             BackingFormat = ImageFormat.Raw,
         });
-        var sink = new MemorySink(isZeroed: false);
+        var sink = new SparseMemory(0xFF);
         await writer.BeginAsync(sink, default);
         await writer.WriteZeroesAsync(65536, 131072, default);
         await writer.WriteAsync(262144, disk.AsMemory(0, 65536), default);
@@ -148,7 +148,7 @@ public sealed class Qcow2WriterTests : IDisposable
         disk.AsSpan(disk.Length - 65536, 1024).Clear();
         disk.AsSpan(0, 64512).CopyTo(disk.AsSpan(disk.Length - 65536 + 1024));
 
-        File.WriteAllBytes(_directory["image"], sink.Bytes);
+        sink.Save(_directory["image"]);
         File.WriteAllBytes(_directory["raw"], disk);
         Tool.Run("qemu-img", "check", "-f", "qcow2", _directory["image"]);
         Tool.Run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", _directory["raw"], _directory["image"]);
@@ -229,7 +229,7 @@ public sealed class Qcow2WriterTests : IDisposable
             BackingFormat = ImageFormat.Raw,
         });
         var error = await Assert.ThrowsAsync<ImageOptionException>(
-            async () => await writer.BeginAsync(new MemorySink(), default));
+            async () => await writer.BeginAsync(new SparseMemory(), default));
         Assert.Equal("BackingFile", error.Option);
     }
 

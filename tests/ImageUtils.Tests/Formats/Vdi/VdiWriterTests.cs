@@ -63,10 +63,13 @@ public sealed class VdiWriterTests
         {
             var random = new Random(seed);
             var disk = NativeImage.RandomDisk(random.Next(1, 10_000) * 512, seed, random.Next(100, 3_000_000));
-            var sink = new ScratchSink(isDevice ? 8 << 20 : null);
+            var sink = new SparseMemory(isDevice ? (byte)0xFF : (byte)0);
             var options = new WriterOptions { VirtualSize = disk.Length, Subformat = isStatic ? "STATIC" : null };
             NativeImage.Write(s_format.CreateWriter(options), sink, disk, random.Next(1, 200_000));
-            using var file = new TemporaryFile(sink.ToWholeArray());
+
+            // A device goes on after the image.
+            sink.SetLengthAsync(isDevice ? 8 << 20 : sink.Length, default).AsTask().GetAwaiter().GetResult();
+            using var file = new TemporaryFile(sink.ToArray());
             return disk.AsSpan().SequenceEqual(NativeImage.Read(NativeImage.Open(s_format, file.Path)));
         }).QuickCheckThrowOnFailure();
     }
@@ -75,7 +78,7 @@ public sealed class VdiWriterTests
     public async Task The_block_map_is_written_as_the_walk_moves_on()
     {
         var options = new WriterOptions { VirtualSize = 40L << 30 };
-        var sink = new ScratchSink();
+        var sink = new SparseMemory();
         var writer = s_format.CreateWriter(options);
         NativeImage.Write(writer, sink, [1], isFinished: false);
         await writer.WriteAsync(39L << 30, new byte[] { 2 }, default);
@@ -106,7 +109,7 @@ public sealed class VdiWriterTests
         for (var round = 0; round < 5; round++)
         {
             var stop = random.Next(disk.Length);
-            var sink = new ScratchSink();
+            var sink = new SparseMemory();
             var writer = s_format.CreateWriter(options);
             NativeImage.Write(writer, sink, disk, to: stop, isFinished: false);
             var state = new MemoryStream();
@@ -130,12 +133,12 @@ public sealed class VdiWriterTests
     {
         var disk = NativeImage.RandomDisk(3_000_064, 9);
         var options = new WriterOptions { VirtualSize = disk.Length, Subformat = subformat };
-        var whole = new ScratchSink();
+        var whole = new SparseMemory();
         NativeImage.Write(s_format.CreateWriter(options), whole, disk);
-        for (var failAt = 0; failAt < whole.Writes; failAt++)
+        for (var failAt = 0; failAt < whole.Calls; failAt++)
         {
-            var sink = new ScratchSink(failAt: failAt);
-            Assert.Throws<ImageWriteException>(() => NativeImage.Write(s_format.CreateWriter(options), sink, disk));
+            var sink = new SparseMemory { CallsUntilFault = failAt };
+            Assert.Throws<IOException>(() => NativeImage.Write(s_format.CreateWriter(options), sink, disk));
             Assert.NotEqual(ImageFormat.Vdi, Inspected.File([.. sink.ToArray(), 0]).Format);
         }
 
@@ -157,7 +160,7 @@ public sealed class VdiWriterTests
 
     private static (byte[] Bytes, long VirtualSize) Write(WriterOptions options, byte[] disk)
     {
-        var sink = new ScratchSink();
+        var sink = new SparseMemory();
         var writer = s_format.CreateWriter(options);
         NativeImage.Write(writer, sink, disk);
         return (sink.ToArray(), writer.VirtualSize);

@@ -123,9 +123,12 @@ public sealed class VmdkWriterTests
                 Subformat = isStream ? "STREAMoptimized" : null,
                 ClusterSize = 8192L << random.Next(5),
             };
-            var sink = new ScratchSink(isDevice ? 8 << 20 : null);
+            var sink = new SparseMemory(isDevice ? (byte)0xFF : (byte)0);
             NativeImage.Write(s_format.CreateWriter(options), sink, disk, random.Next(1, 200_000));
-            using var file = new TemporaryFile(sink.ToWholeArray());
+
+            // A device goes on after the image.
+            sink.SetLengthAsync(isDevice ? 8 << 20 : sink.Length, default).AsTask().GetAwaiter().GetResult();
+            using var file = new TemporaryFile(sink.ToArray());
             return disk.AsSpan().SequenceEqual(NativeImage.Read(NativeImage.Open(s_format, file.Path)));
         }).QuickCheckThrowOnFailure();
     }
@@ -150,7 +153,7 @@ public sealed class VmdkWriterTests
             // Between pieces of 1 MiB, which are written whole or, being zero, not at all.
             var stop = random.Next(disk.Length >> 20) << 20;
             var lost = Math.Min(stop + (random.Next(8) << 20), disk.Length);
-            var sink = new ScratchSink();
+            var sink = new SparseMemory();
             var writer = s_format.CreateWriter(options);
             NativeImage.Write(writer, sink, disk, to: stop, isFinished: false);
             var state = new MemoryStream();
@@ -173,7 +176,7 @@ public sealed class VmdkWriterTests
     {
         var options = new WriterOptions { VirtualSize = 1 << 20, Subformat = subformat };
         var writer = s_format.CreateWriter(options);
-        NativeImage.Write(writer, new ScratchSink(), NativeImage.RandomDisk(1 << 20, 7), isFinished: false);
+        NativeImage.Write(writer, new SparseMemory(), NativeImage.RandomDisk(1 << 20, 7), isFinished: false);
         var state = new MemoryStream();
         writer.SaveState(new BinaryWriter(state));
         var bytes = state.ToArray();
@@ -184,7 +187,7 @@ public sealed class VmdkWriterTests
         }
 
         static void Load(WriterOptions options, byte[] state) => s_format.CreateWriter(options)
-            .LoadState(new ScratchSink(), new BinaryReader(new MemoryStream(state)));
+            .LoadState(new SparseMemory(), new BinaryReader(new MemoryStream(state)));
     }
 
     [Theory]
@@ -194,7 +197,7 @@ public sealed class VmdkWriterTests
     {
         var disk = NativeImage.RandomDisk(5_000_000, 8);
         var options = new WriterOptions { VirtualSize = disk.Length, Subformat = subformat };
-        var counted = new ScratchSink(isCounting: true);
+        var counted = new CountingSink();
         NativeImage.Write(s_format.CreateWriter(options), counted, disk);
         Assert.Equal(Write(options, disk).Bytes.Length, counted.Length);
     }
@@ -206,12 +209,12 @@ public sealed class VmdkWriterTests
     {
         var disk = NativeImage.RandomDisk(3 << 20, 9);
         var options = new WriterOptions { VirtualSize = disk.Length, Subformat = subformat };
-        var whole = new ScratchSink();
+        var whole = new SparseMemory();
         NativeImage.Write(s_format.CreateWriter(options), whole, disk);
-        for (var failAt = 0; failAt < whole.Writes; failAt++)
+        for (var failAt = 0; failAt < whole.Calls; failAt++)
         {
-            var sink = new ScratchSink(failAt: failAt);
-            Assert.Throws<ImageWriteException>(
+            var sink = new SparseMemory { CallsUntilFault = failAt };
+            Assert.Throws<IOException>(
                 () => NativeImage.Write(s_format.CreateWriter(options), sink, disk));
             Assert.NotEqual(ImageFormat.Vmdk, Inspected.File([.. sink.ToArray(), 0]).Format);
         }
@@ -220,13 +223,13 @@ public sealed class VmdkWriterTests
     [Fact]
     public void A_stream_is_appended_but_for_its_header_and_descriptor()
     {
-        var sink = new ScratchSink();
+        var sink = new SparseMemory();
         NativeImage.Write(
             s_format.CreateWriter(new WriterOptions { VirtualSize = 100 << 20, Compress = true }), sink,
             NativeImage.RandomDisk(100 << 20, 10, 9_000_000));
-        Assert.Equal([512L, 0L], sink.Log[^2..].Select(write => write.Offset));
+        Assert.Equal([512L, 0L], sink.Writes[^2..].Select(write => write.Offset));
         long end = 128 * 512;
-        foreach (var (offset, length) in sink.Log[..^2])
+        foreach (var (offset, length) in sink.Writes[..^2])
         {
             Assert.Equal(end, offset);
             end += length;
@@ -264,7 +267,7 @@ public sealed class VmdkWriterTests
     public async Task More_data_than_32_bits_of_sectors_can_reach_is_an_error_that_a_dry_run_finds()
     {
         var writer = s_format.CreateWriter(new WriterOptions { VirtualSize = 3L << 40, ClusterSize = 1 << 20 });
-        await writer.BeginAsync(new ScratchSink(isCounting: true), default);
+        await writer.BeginAsync(new CountingSink(), default);
         var error = await Assert.ThrowsAsync<ImageOptionException>(async () =>
         {
             for (long at = 0; at < writer.VirtualSize; at += writer.UnitSize)
@@ -291,7 +294,7 @@ public sealed class VmdkWriterTests
 
     private static (byte[] Bytes, long VirtualSize) Write(WriterOptions options, byte[] disk)
     {
-        var sink = new ScratchSink();
+        var sink = new SparseMemory();
         var writer = s_format.CreateWriter(options);
         NativeImage.Write(writer, sink, disk);
         return (sink.ToArray(), writer.VirtualSize);

@@ -20,7 +20,7 @@ public sealed class WrappedImageTests
         {
             byte[] expected = isTwice ? [.. disk, .. disk] : disk;
             using var file = new TemporaryFile(isTwice ? [.. packed, .. packed] : packed);
-            var sink = new ScratchSink();
+            var sink = new SparseMemory();
             Assert.Equal(expected.Length, Unpack(file.Path, wrapper, sink));
             Assert.True(expected.AsSpan().SequenceEqual(sink.ToArray()));
         }
@@ -34,12 +34,12 @@ public sealed class WrappedImageTests
         disk.AsSpan(3 << 20, 1000).Fill(1);
         disk[^1] = 2;
         using var file = new TemporaryFile(Pack(wrapper, disk));
-        var sink = new ScratchSink();
+        var sink = new SparseMemory();
         Unpack(file.Path, wrapper, sink);
-        Assert.True(sink.Log.Sum(write => write.Length) <= 128 << 10);
-        var used = new ScratchSink(garbageLength: 11 << 20);
+        Assert.True(sink.Writes.Sum(write => write.Length) <= 128 << 10);
+        var used = new SparseMemory(0xFF);
         Unpack(file.Path, wrapper, used);
-        Assert.True(disk.AsSpan().SequenceEqual(used.ToWholeArray().AsSpan(0, disk.Length)));
+        Assert.True(disk.AsSpan().SequenceEqual(used.Get(0, disk.Length)));
     }
 
     [SkippableTheory]
@@ -47,7 +47,7 @@ public sealed class WrappedImageTests
     public void Empty_content_is_content(ImageFormat wrapper)
     {
         using var file = new TemporaryFile(Pack(wrapper, []));
-        Assert.Equal(0, Unpack(file.Path, wrapper, new ScratchSink()));
+        Assert.Equal(0, Unpack(file.Path, wrapper, new SparseMemory()));
     }
 
     [SkippableTheory]
@@ -73,7 +73,7 @@ public sealed class WrappedImageTests
         void AssertRefused(byte[] bytes, string how)
         {
             using var file = new TemporaryFile(bytes);
-            var error = Record.Exception(() => Unpack(file.Path, wrapper, new ScratchSink()));
+            var error = Record.Exception(() => Unpack(file.Path, wrapper, new SparseMemory()));
             Assert.True(error is ImageFormatException, $"{how}: {error?.GetType()} {error?.Message}");
         }
     }
@@ -83,9 +83,9 @@ public sealed class WrappedImageTests
     public void No_more_comes_out_than_is_allowed(ImageFormat wrapper)
     {
         using var file = new TemporaryFile(Pack(wrapper, new byte[30 << 20]));
-        Assert.Equal(30 << 20, Unpack(file.Path, wrapper, new ScratchSink(isCounting: true), 30 << 20));
+        Assert.Equal(30 << 20, Unpack(file.Path, wrapper, new CountingSink(), 30 << 20));
         var error = Assert.Throws<ImageFormatException>(
-            () => Unpack(file.Path, wrapper, new ScratchSink(isCounting: true), (30 << 20) - 1));
+            () => Unpack(file.Path, wrapper, new CountingSink(), (30 << 20) - 1));
         Assert.Equal("expansion", error.Check);
     }
 
@@ -95,7 +95,7 @@ public sealed class WrappedImageTests
         var disk = NativeImage.RandomDisk(100_000, 4);
         byte[] skipped = [0x50, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 1, 2, 3];
         using var file = new TemporaryFile([.. skipped, .. Pack(ImageFormat.Zstd, disk), .. skipped]);
-        var sink = new ScratchSink();
+        var sink = new SparseMemory();
         Unpack(file.Path, ImageFormat.Zstd, sink);
         Assert.True(disk.AsSpan().SequenceEqual(sink.ToArray()));
     }
@@ -118,7 +118,7 @@ public sealed class WrappedImageTests
     {
         using var file = new TemporaryFile([1]);
         Assert.False(WrappedImage.CanUnpack(ImageFormat.Bzip2));
-        Assert.Throws<UnsupportedImageException>(() => Unpack(file.Path, ImageFormat.Bzip2, new ScratchSink()));
+        Assert.Throws<UnsupportedImageException>(() => Unpack(file.Path, ImageFormat.Bzip2, new SparseMemory()));
     }
 
     private static long Unpack(string path, ImageFormat wrapper, IByteSink sink, long maximumLength = long.MaxValue)
