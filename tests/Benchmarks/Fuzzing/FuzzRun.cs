@@ -235,11 +235,17 @@ internal sealed class FuzzRun
         {
             await ImageResizer.ResizeAsync(new ImageResizeRequest
             {
-                Path = grown, Size = SizeChange.Parse("+3M"), Source = _options, Engine = ConversionEngine.Native,
+                Path = grown,
+                Size = SizeChange.Parse("+3M"),
+                Source = _options,
+                Engine = ConversionEngine.Native,
             });
             var comparison = await DiskComparer.CompareAsync(new DiskComparisonRequest
             {
-                Path = grown, Image = _options, ReferencePath = output, Reference = known,
+                Path = grown,
+                Image = _options,
+                ReferencePath = output,
+                Reference = known,
             });
             Count("grown");
             return comparison.IsIdentical && !comparison.IsSameSize
@@ -286,7 +292,11 @@ internal sealed class FuzzRun
         var comparison = await DiskComparer.CompareAsync(
             new DiskComparisonRequest
             {
-                Path = output, Image = raw, ReferencePath = reference, Reference = raw, Strict = true,
+                Path = output,
+                Image = raw,
+                ReferencePath = reference,
+                Reference = raw,
+                Strict = true,
             },
             null, CancellationToken.None);
         return comparison.IsIdentical
