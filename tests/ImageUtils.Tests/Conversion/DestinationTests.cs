@@ -1,6 +1,6 @@
+using ImageUtils.Builders;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
-using ImageUtils.Builders;
 using ImageUtils.Tests.Support;
 
 namespace ImageUtils.Tests.Conversion;
