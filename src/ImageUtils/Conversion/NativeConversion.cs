@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ImageUtils.Errors;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
 
