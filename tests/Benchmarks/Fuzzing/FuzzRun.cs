@@ -210,7 +210,7 @@ internal sealed class FuzzRun
         return (at == image.Map.VirtualSize ? null : $"map: ends at {at} of {image.Map.VirtualSize}", data);
     }
 
-    private Task ConvertAsync(FuzzSeed seed, string output, CancellationToken token) =>
+    private Task<ImageConversionResult> ConvertAsync(FuzzSeed seed, string output, CancellationToken token) =>
         ImageConverter.ConvertAsync(
             new ConversionRequest
             {
