@@ -209,6 +209,11 @@ internal sealed partial class Destination : IDisposable
             RemovePart();
         }
 
+        if (OperatingSystem.IsLinux() && !_handle.IsClosed)
+        {
+            PosixWriting.Unlock(_handle);
+        }
+
         _handle.Dispose();
     }
 

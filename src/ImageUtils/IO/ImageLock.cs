@@ -57,7 +57,15 @@ internal sealed class ImageLock : IDisposable
     internal bool IsSameFileAs(FileByteSource source) =>
         !OperatingSystem.IsLinux() || IdentityOf(Handle) == IdentityOf(source.Handle);
 
-    public void Dispose() => Handle.Dispose();
+    public void Dispose()
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            PosixWriting.Unlock(Handle);
+        }
+
+        Handle.Dispose();
+    }
 
     private static Posix.FileIdentity? IdentityOf(SafeFileHandle handle) =>
         Posix.FindIdentity($"/proc/self/fd/{handle.DangerousGetHandle()}");

@@ -38,8 +38,10 @@ internal static partial class PosixWriting
     private const uint RenameNoReplace = 1;
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
+    private const int LockNone = 8;
     private const int SetOpenFileLock = 37;
     private const short WriteLock = 1;
+    private const short NoLock = 2;
     private const uint CloneRange = 0x4020940D;
     private const uint BlockZeroOut = 0x127F;
 
@@ -151,6 +153,17 @@ internal static partial class PosixWriting
 
     /// <summary>Locks a file against others that lock it; does not wait.</summary>
     internal static bool TryLock(SafeFileHandle handle) => FileLock(handle, LockExclusive | LockNonBlocking) == 0;
+
+    /// <summary>
+    /// Ends the locks of a file before it is closed: closing does not, while a process that is just being started still
+    /// has the descriptor that it was born with.
+    /// </summary>
+    internal static unsafe void Unlock(SafeFileHandle handle)
+    {
+        _ = FileLock(handle, LockNone);
+        var range = new FileRangeLock { Type = NoLock };
+        _ = FileControl(handle, SetOpenFileLock, &range);
+    }
 
     /// <summary>
     /// Locks a range of a file for this open file alone (F_OFD_SETLK of fcntl(2)); does not wait. It ends with the file's
