@@ -9,14 +9,8 @@ internal static class ChecksCommand
         "checks",
         "Show every safety check with its verdict and reason. Exit codes as for test.",
         asJson => asJson
-            ? new JsonOutput(report => report.Checks.Select(check => (object)new
-            {
-                report.Path,
-                report.Format,
-                check.Name,
-                check.Verdict,
-                check.Message,
-            }))
+            ? new JsonOutput(report => report.Checks.Select(
+                check => new CheckLine(report.Path, report.Format, check.Name, check.Verdict, check.Message)))
             : new TableOutput(["File", "Format", "Check", "Verdict", "Reason"], report => report.Checks.Select(check =>
                 new[] { report.Path, report.Format.ToName(), check.Name, check.Verdict.ToString(), check.Message })));
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using ImageUtils.Configuration;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
@@ -9,8 +8,6 @@ namespace ImageUtils.Cli;
 /// <summary><c>imageutils measure</c>, with qemu-img's options and output.</summary>
 internal sealed class MeasureCommand
 {
-    private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true, IndentSize = 4 };
-
     private readonly SourceOptions _source = new();
 
     private readonly Argument<string?> _image = new("IMAGE")
@@ -79,13 +76,12 @@ internal sealed class MeasureCommand
         var target = TargetOptions.Parse(parsed.GetValue(_options) ?? [], parsed.GetValue(_compress));
         var measured = await MeasureAsync(parsed, format, target, cancellationToken).ConfigureAwait(false);
         await Console.Out.WriteLineAsync(parsed.GetValue(_json)
-            ? JsonSerializer.Serialize(
-                new Dictionary<string, long>
-                {
-                    ["required"] = measured.RequiredBytes,
-                    ["fully-allocated"] = measured.FullyAllocatedBytes,
-                },
-                s_json)
+            ? $$"""
+              {
+                  "required": {{measured.RequiredBytes}},
+                  "fully-allocated": {{measured.FullyAllocatedBytes}}
+              }
+              """
             : $"required size: {measured.RequiredBytes}\nfully allocated size: {measured.FullyAllocatedBytes}")
             .ConfigureAwait(false);
         return ExitCode.Safe;

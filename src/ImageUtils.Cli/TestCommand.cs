@@ -23,8 +23,7 @@ internal static class TestCommand
         string.Join(", ", report.Failures.Select(failure => failure.Name)),
     ];
 
-    private static object ToObject(ImageFormatReport report) => new
-    {
+    private static TestLine ToObject(ImageFormatReport report) => new(
         report.Path,
         report.Format,
         report.Subformat,
@@ -36,6 +35,5 @@ internal static class TestCommand
         report.AllocatedSize,
         report.InnerFormat,
         report.Checks,
-        report.Failures,
-    };
+        report.Failures);
 }

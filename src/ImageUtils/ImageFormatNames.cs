@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace ImageUtils;
 
 /// <summary>
@@ -8,40 +6,28 @@ namespace ImageUtils;
 /// </summary>
 public static class ImageFormatNames
 {
-    private static readonly ImageFormat[] s_known =
-        [.. Enum.GetValues<ImageFormat>().Where(format => format != ImageFormat.Unknown)];
+    // Arrays and loops: a program that converts one small image must not wait for dictionaries to be built.
+    private static readonly string[] s_names =
+        Array.ConvertAll(Enum.GetNames<ImageFormat>(), name => name.ToLowerInvariant());
 
-    private static readonly FrozenDictionary<ImageFormat, string> s_names =
-        s_known.ToFrozenDictionary(format => format, format => format.ToString().ToLowerInvariant());
+    private static readonly ImageFormat[] s_known = MakeKnown();
 
     // qemu's driver names and the names in everyday use that differ from ours.
-    private static readonly FrozenDictionary<string, ImageFormat> s_aliases =
-        new Dictionary<string, ImageFormat>(StringComparer.OrdinalIgnoreCase)
-        {
-            ["vpc"] = ImageFormat.Vhd,
-            ["parallels"] = ImageFormat.Ploop,
-            ["qcow1"] = ImageFormat.Qcow,
-            ["qcow3"] = ImageFormat.Qcow2,
-            ["img"] = ImageFormat.Raw,
-            ["dos"] = ImageFormat.Mbr,
-            ["gz"] = ImageFormat.Gzip,
-            ["bz2"] = ImageFormat.Bzip2,
-            ["zst"] = ImageFormat.Zstd,
-            ["lzh"] = ImageFormat.Lha,
-        }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+    private static readonly string[] s_aliases =
+        ["vpc", "parallels", "qcow1", "qcow3", "img", "dos", "gz", "bz2", "zst", "lzh"];
 
-    private static readonly FrozenDictionary<string, ImageFormat> s_byName =
-        s_known.Select(format => KeyValuePair.Create(s_names[format], format)).Concat(s_aliases)
-            .ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+    private static readonly ImageFormat[] s_aliased =
+    [
+        ImageFormat.Vhd, ImageFormat.Ploop, ImageFormat.Qcow, ImageFormat.Qcow2, ImageFormat.Raw, ImageFormat.Mbr,
+        ImageFormat.Gzip, ImageFormat.Bzip2, ImageFormat.Zstd, ImageFormat.Lha,
+    ];
 
     /// <summary>Every format, in the order of the enumeration; <see cref="ImageFormat.Unknown"/> is left out.</summary>
     public static IReadOnlyList<ImageFormat> Known => s_known;
 
-    /// <summary>The accepted names that are not the format's own: <c>vpc</c> for vhd, <c>parallels</c> for ploop...</summary>
-    public static IReadOnlyDictionary<string, ImageFormat> Aliases => s_aliases;
-
     /// <summary>The format's own name, in lower case, such as <c>qcow2</c>.</summary>
-    public static string ToName(this ImageFormat format) => s_names.GetValueOrDefault(format, "unknown");
+    public static string ToName(this ImageFormat format) =>
+        (uint)format < (uint)s_names.Length ? s_names[(int)format] : s_names[0];
 
     /// <summary>
     /// The <c>disk_format</c> under which Glance stores such an image, or <see langword="null"/> where Glance has none.
@@ -75,8 +61,12 @@ public static class ImageFormatNames
     /// <summary>Reads a format's name or alias, in any case.</summary>
     public static bool TryParse(string? name, out ImageFormat format)
     {
-        format = ImageFormat.Unknown;
-        return name is not null && s_byName.TryGetValue(name.Trim(), out format);
+        var trimmed = name?.Trim() ?? "";
+        var alias = Find(s_aliases, trimmed);
+
+        // No image is claimed to be of an unknown format.
+        format = alias >= 0 ? s_aliased[alias] : (ImageFormat)Math.Max(Find(s_names, trimmed), 0);
+        return format != ImageFormat.Unknown;
     }
 
     /// <summary>Reads a format's name or alias, in any case.</summary>
@@ -84,8 +74,8 @@ public static class ImageFormatNames
     public static ImageFormat Parse(string name) => TryParse(name, out var format)
         ? format
         : throw new FormatException(
-            $"'{name}' is not an image format. Use one of: {string.Join(", ", s_names.Values.Order())}; "
-            + $"or an alias: {string.Join(", ", s_aliases.Keys.Order())}.");
+            $"'{name}' is not an image format. Use one of: {string.Join(", ", s_names.Skip(1).Order())}; "
+            + $"or an alias: {string.Join(", ", s_aliases.Order())}.");
 
     /// <summary>
     /// Whether content found to be <paramref name="actual"/> may be offered as <paramref name="claimed"/>:
@@ -99,4 +89,18 @@ public static class ImageFormatNames
         ImageFormat.Gpt => actual is ImageFormat.Gpt or ImageFormat.Mbr,
         _ => claimed == actual,
     };
+
+    private static int Find(string[] names, string name) =>
+        Array.FindIndex(names, each => each.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    private static ImageFormat[] MakeKnown()
+    {
+        var known = new ImageFormat[s_names.Length - 1];
+        for (var index = 0; index < known.Length; index++)
+        {
+            known[index] = (ImageFormat)(index + 1);
+        }
+
+        return known;
+    }
 }

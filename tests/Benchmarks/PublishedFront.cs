@@ -1,6 +1,6 @@
 namespace ImageUtils.Benchmarks;
 
-/// <summary>The console front as it is shipped: compiled ahead of time, in a directory of its own.</summary>
+/// <summary>The console front as it is shipped: a native program, in a directory of its own.</summary>
 internal static class PublishedFront
 {
     /// <summary>The checkout that this program was built from.</summary>
@@ -13,8 +13,7 @@ internal static class PublishedFront
         Console.Error.WriteLine("Publishing the console front …");
         Programs.Run(
             "dotnet", "publish", Path.Combine(Root, "src", "ImageUtils.Cli"), "-c", "Release", "-o", directory,
-            "--nologo", "-v", "quiet", "--use-current-runtime", "--no-self-contained", "-p:PublishReadyToRun=true",
-            "-p:RunAnalyzers=false");
+            "--nologo", "-v", "quiet", "--use-current-runtime", "-p:RunAnalyzers=false");
         return Path.Combine(directory, "imageutils");
     }
 

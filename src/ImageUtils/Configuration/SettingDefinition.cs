@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Text;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
@@ -49,13 +48,11 @@ internal sealed record SettingDefinition(string Name, SettingType Type, Func<obj
             "What is put before a program that a cmdlet was asked to elevate, such as sudo -n (Cinder: run_as_root)."),
     ];
 
-    private static readonly FrozenDictionary<string, SettingDefinition> s_byName =
-        All.ToFrozenDictionary(definition => definition.Name, StringComparer.OrdinalIgnoreCase);
-
     /// <summary>The environment variable that goes over the files, such as <c>IMAGEUTILS_CPU_TIME_LIMIT</c>.</summary>
     internal string VariableName { get; } = ToVariableName(Name);
 
-    internal static SettingDefinition? Find(string name) => s_byName.GetValueOrDefault(name);
+    internal static SettingDefinition? Find(string name) =>
+        All.FirstOrDefault(one => one.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     /// <exception cref="ConfigurationException">There is no such setting.</exception>
     internal static SettingDefinition Get(string name) => Find(name) ?? throw new ConfigurationException(

@@ -58,8 +58,8 @@ internal sealed class Chunk : IDisposable
     /// <summary>The window's hash, where one is made; null where all of it is zero.</summary>
     public byte[]? Hash { get; set; }
 
-    /// <summary>Completes when a worker is done with it.</summary>
-    public TaskCompletionSource Ready { get; private set; } = new();
+    /// <summary>Whether it waits for nothing but its turn to be taken.</summary>
+    public bool IsReady { get; set; }
 
     /// <summary>Whether nothing has to be fetched for it.</summary>
     public bool IsEmpty => Extents.Count == 0;
@@ -71,7 +71,7 @@ internal sealed class Chunk : IDisposable
         Extents.Clear();
         Pieces.Clear();
         Hash = null;
-        Ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        IsReady = false;
     }
 
     /// <summary>Fetches the whole window, zeros where it is empty.</summary>

@@ -4,14 +4,30 @@ using ImageUtils.Mapping;
 namespace ImageUtils.Conversion;
 
 /// <summary>
-/// Walks a disk in chunks: one task cuts the map into windows, workers prepare them in parallel, and the caller takes
-/// them in order. A bounded number is under way. However it ends, all tasks have ended when it returns.
+/// Walks a disk in chunks: one task cuts the map into windows, workers prepare them in parallel, and each is taken in the
+/// disk's order, one at a time. A bounded number is under way. However it ends, all tasks have ended when it returns.
 /// </summary>
-internal static class ChunkLine
+/// <remarks>
+/// Chunks are taken by whoever has prepared one and finds nobody at it; he goes on as long as the next is ready, while
+/// the others prepare more. A task of its own for that would be one more than there are processors, and handing over
+/// each chunk would take a wake-up each.
+/// </remarks>
+internal sealed class ChunkLine
 {
     // Enough for every core to have one, and for those that wait for their turn.
     private const int Spare = 4;
     private const int MostWorkers = 16;
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Chunk> _line = new();
+    private readonly Channel<Chunk> _free = Channel.CreateUnbounded<Chunk>();
+    private readonly Channel<Chunk> _work =
+        Channel.CreateUnbounded<Chunk>(new UnboundedChannelOptions { SingleWriter = true });
+
+    private readonly Func<Chunk, CancellationToken, ValueTask> _take;
+    private bool _isTaking;
+
+    private ChunkLine(Func<Chunk, CancellationToken, ValueTask> take) => _take = take;
 
     /// <summary>What a worker does with a chunk that is not empty; each worker has its own.</summary>
     internal interface IWorker : IDisposable
@@ -36,28 +52,21 @@ internal static class ChunkLine
         Func<Chunk, CancellationToken, ValueTask> take,
         CancellationToken cancellationToken)
     {
+        var self = new ChunkLine(take);
         var workers = Math.Clamp(Environment.ProcessorCount, 1, MostWorkers);
         var chunks = new List<Chunk>();
-        var free = Channel.CreateUnbounded<Chunk>();
         for (var index = 0; index < workers + Spare; index++)
         {
             chunks.Add(new Chunk());
-            free.Writer.TryWrite(chunks[index]);
+            self._free.Writer.TryWrite(chunks[index]);
         }
 
-        var work = Channel.CreateUnbounded<Chunk>(new UnboundedChannelOptions { SingleWriter = true });
-        var line = Channel.CreateUnbounded<Chunk>(
-            new UnboundedChannelOptions { SingleWriter = true, SingleReader = true });
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Exception? first = null;
-        var tasks = new List<Task>
-        {
-            Guard(token => ProduceAsync(map, start, free.Reader, work.Writer, line.Writer, takeExtent, token)),
-            Guard(token => TakeAsync(line.Reader, free.Writer, take, token)),
-        };
+        var tasks = new List<Task> { Guard(token => self.ProduceAsync(map, start, takeExtent, token)) };
         for (var index = 0; index < workers; index++)
         {
-            tasks.Add(Guard(token => WorkAsync(work.Reader, makeWorker, token)));
+            tasks.Add(Guard(token => self.WorkAsync(makeWorker, token)));
         }
 
         await Task.WhenAll(tasks).ConfigureAwait(false);
@@ -87,12 +96,9 @@ internal static class ChunkLine
         }
     }
 
-    private static async Task ProduceAsync(
+    private async Task ProduceAsync(
         ImageMap map,
         long start,
-        ChannelReader<Chunk> free,
-        ChannelWriter<Chunk> work,
-        ChannelWriter<Chunk> line,
         Func<Extent, CancellationToken, ValueTask<long>>? takeExtent,
         CancellationToken cancellationToken)
     {
@@ -107,7 +113,7 @@ internal static class ChunkLine
                 rest = whole.Slice(taken, whole.Length - taken);
                 if (open is not null)
                 {
-                    Send(open);
+                    await SendAsync(open, cancellationToken).ConfigureAwait(false);
                     open = null;
                 }
             }
@@ -116,7 +122,7 @@ internal static class ChunkLine
             {
                 if (open is null)
                 {
-                    open = await free.ReadAsync(cancellationToken).ConfigureAwait(false);
+                    open = await _free.Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
                     open.Reset(rest.GuestOffset);
                 }
 
@@ -135,7 +141,7 @@ internal static class ChunkLine
                 open.Length = end - open.GuestOffset;
                 if (end >= windowEnd)
                 {
-                    Send(open);
+                    await SendAsync(open, cancellationToken).ConfigureAwait(false);
                     open = null;
                 }
 
@@ -145,50 +151,66 @@ internal static class ChunkLine
 
         if (open is not null)
         {
-            Send(open);
+            await SendAsync(open, cancellationToken).ConfigureAwait(false);
         }
 
-        work.Complete();
-        line.Complete();
-
-        void Send(Chunk chunk)
-        {
-            if (chunk.IsEmpty)
-            {
-                chunk.Pieces.Add(new Piece(PieceKind.Zero, chunk.GuestOffset, chunk.Length, 0));
-                chunk.Ready.SetResult();
-            }
-            else
-            {
-                work.TryWrite(chunk);
-            }
-
-            line.TryWrite(chunk);
-        }
+        _work.Writer.Complete();
     }
 
-    private static async Task WorkAsync(
-        ChannelReader<Chunk> work, Func<IWorker> makeWorker, CancellationToken cancellationToken)
+    private async ValueTask SendAsync(Chunk chunk, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            _line.Enqueue(chunk);
+        }
+
+        if (!chunk.IsEmpty)
+        {
+            _work.Writer.TryWrite(chunk);
+            return;
+        }
+
+        chunk.Pieces.Add(new Piece(PieceKind.Zero, chunk.GuestOffset, chunk.Length, 0));
+        await TakeAsync(chunk, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task WorkAsync(Func<IWorker> makeWorker, CancellationToken cancellationToken)
     {
         using var worker = makeWorker();
-        await foreach (var chunk in work.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var chunk in _work.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
             await worker.PrepareAsync(chunk, cancellationToken).ConfigureAwait(false);
-            chunk.Ready.SetResult();
+            await TakeAsync(chunk, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private static async Task TakeAsync(
-        ChannelReader<Chunk> line,
-        ChannelWriter<Chunk> free,
-        Func<Chunk, CancellationToken, ValueTask> take,
-        CancellationToken cancellationToken)
+    // Says that a chunk is ready, and takes those whose turn has come, unless somebody is at that already.
+    private async ValueTask TakeAsync(Chunk ready, CancellationToken cancellationToken)
     {
-        await foreach (var chunk in line.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+        for (var next = FindNext(ready); next is not null; next = FindNext(null))
         {
-            await chunk.Ready.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-            await take(chunk, cancellationToken).ConfigureAwait(false);
-            free.TryWrite(chunk);
+            cancellationToken.ThrowIfCancellationRequested();
+            await _take(next, cancellationToken).ConfigureAwait(false);
+            _free.Writer.TryWrite(next);
+        }
+    }
+
+    // With a chunk that has become ready: begins to take, if nobody does. Without: goes on, or ends.
+    private Chunk? FindNext(Chunk? ready)
+    {
+        lock (_lock)
+        {
+            if (ready is not null)
+            {
+                ready.IsReady = true;
+                if (_isTaking)
+                {
+                    return null;
+                }
+            }
+
+            _isTaking = _line.TryPeek(out var next) && next.IsReady;
+            return _isTaking ? _line.Dequeue() : null;
         }
     }
 }
