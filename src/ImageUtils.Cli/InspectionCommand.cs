@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using ImageUtils.Configuration;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
-using ImageUtils.Safety;
 
 namespace ImageUtils.Cli;
 
@@ -37,7 +37,7 @@ internal sealed class InspectionCommand
 
     private readonly Option<string[]> _allowVmdkType = new("--allow-vmdk-type")
     {
-        Description = "A VMDK createType that is allowed, in place of streamOptimized and monolithicSparse.",
+        Description = "A VMDK createType that is allowed, in place of those that are configured.",
         HelpName = "TYPE",
     };
 
@@ -100,18 +100,18 @@ internal sealed class InspectionCommand
     private async Task<int> RunAsync(ParseResult parsed, IReportOutput output, CancellationToken cancellationToken)
     {
         var types = parsed.GetValue(_allowVmdkType);
-        var policy = SafetyPolicy.Default with
-        {
-            BackingFileDirectories = parsed.GetValue(_allowBacking) ?? [],
-            AllowedVmdkTypes = types is { Length: > 0 } ? types : SafetyPolicy.Default.AllowedVmdkTypes,
-            MaximumVirtualSize = parsed.GetValue(_maximumSize),
-        };
         var code = ExitCode.Safe;
         try
         {
+            var policy = ImageUtilsConfiguration.Load().Policy;
             var options = new InspectionOptions
             {
-                Policy = policy,
+                Policy = policy with
+                {
+                    BackingFileDirectories = parsed.GetValue(_allowBacking) ?? [],
+                    AllowedVmdkTypes = types is { Length: > 0 } ? types : policy.AllowedVmdkTypes,
+                    MaximumVirtualSize = parsed.GetValue(_maximumSize),
+                },
                 Passphrase = parsed.GetValue(_passphraseFile) is { } passphraseFile
                     ? await File.ReadAllBytesAsync(passphraseFile, cancellationToken).ConfigureAwait(false)
                     : null,
@@ -122,7 +122,7 @@ internal sealed class InspectionCommand
                     .ConfigureAwait(false));
             }
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is ConfigurationException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"imageutils: {exception.Message}").ConfigureAwait(false);
             code = ExitCode.Error;

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using ImageUtils.Configuration;
 using ImageUtils.Conversion;
 using ImageUtils.Inspection;
-using ImageUtils.Safety;
 
 namespace ImageUtils.Cli;
 
@@ -35,7 +35,7 @@ internal sealed class SourceOptions
 
     private readonly Option<string[]> _allowVmdkType = new("--allow-vmdk-type")
     {
-        Description = "A VMDK createType that is allowed, in place of streamOptimized and monolithicSparse.",
+        Description = "A VMDK createType that is allowed, in place of those that are configured.",
         HelpName = "TYPE",
     };
 
@@ -51,6 +51,7 @@ internal sealed class SourceOptions
     internal OpenOptions Get(ParseResult parsed, string? snapshot = null)
     {
         var types = parsed.GetValue(_allowVmdkType);
+        var policy = ImageUtilsConfiguration.Load().Policy;
         return new OpenOptions
         {
             ClaimedFormat = parsed.GetValue(_format),
@@ -58,11 +59,11 @@ internal sealed class SourceOptions
             Snapshot = snapshot,
             Inspection = new InspectionOptions
             {
-                Policy = SafetyPolicy.Default with
+                Policy = policy with
                 {
                     BackingFileDirectories = parsed.GetValue(_allowBacking) ?? [],
                     DataFileDirectories = parsed.GetValue(_allowData) ?? [],
-                    AllowedVmdkTypes = types is { Length: > 0 } ? types : SafetyPolicy.Default.AllowedVmdkTypes,
+                    AllowedVmdkTypes = types is { Length: > 0 } ? types : policy.AllowedVmdkTypes,
                 },
             },
         };
@@ -71,7 +72,7 @@ internal sealed class SourceOptions
     /// <summary>An inspection that lets backing files lie below directories, and nothing else.</summary>
     internal static InspectionOptions Allowing(string[] backingDirectories) => new()
     {
-        Policy = SafetyPolicy.Default with { BackingFileDirectories = backingDirectories },
+        Policy = ImageUtilsConfiguration.Load().Policy with { BackingFileDirectories = backingDirectories },
     };
 
     /// <summary>Reads a format's name.</summary>

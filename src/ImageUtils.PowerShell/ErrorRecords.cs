@@ -105,6 +105,13 @@ internal static class ErrorRecords
             ImageWriteProblem.TooLarge => ErrorCategory.LimitsExceeded,
             _ => ErrorCategory.WriteError,
         },
+        VhdChainException chain => chain.Problem switch
+        {
+            VhdChainProblem.ParentMissing => ErrorCategory.ObjectNotFound,
+            VhdChainProblem.NotInChain => ErrorCategory.InvalidArgument,
+            VhdChainProblem.ParentShared => ErrorCategory.ResourceBusy,
+            _ => ErrorCategory.InvalidData,
+        },
         ImageResizeException resize => resize.Problem switch
         {
             ImageResizeProblem.BlockDevice or ImageResizeProblem.NotResizable => ErrorCategory.NotImplemented,

@@ -13,6 +13,17 @@ Describe 'New-ImagePolicy' {
         $policy.AllowExtendedL2 | Should -BeFalse
     }
 
+    It 'starts from what is configured' {
+        $env:IMAGEUTILS_ALLOWED_VMDK_TYPES = 'monolithicFlat'
+        try {
+            (New-ImagePolicy).AllowedVmdkTypes | Should -Be 'monolithicFlat'
+            (New-ImagePolicy -AllowedVmdkType streamOptimized).AllowedVmdkTypes | Should -Be 'streamOptimized'
+            $stream = "$root/tests/data/disk-stream.vmdk"
+            (Test-ImageFormat $stream -Policy @{ MaximumVirtualSize = 1GB }).Failures.Name | Should -Be 'descriptor'
+        }
+        finally { Remove-Item Env:IMAGEUTILS_ALLOWED_VMDK_TYPES }
+    }
+
     It 'takes everything that a policy has' {
         $policy = New-ImagePolicy -BackingFileDirectory $TestDrive -DataFileDirectory $TestDrive -AllowedVmdkType @() `
             -NonFatalCheck checksum, truncated -AllowedFormat raw, vpc -MaximumVirtualSize 10GB `

@@ -63,7 +63,7 @@ public abstract class ImageUtilsCmdlet : PSCmdlet, IDisposable
     /// <param name="backingFileDirectories">What -AllowBackingFile says.</param>
     protected SafetyPolicy MakePolicy(SafetyPolicy? policy, string[]? backingFileDirectories)
     {
-        policy ??= SafetyPolicy.Default with { AllowedVmdkTypes = Configuration.AllowedVmdkTypes };
+        policy ??= Configuration.Policy;
         return backingFileDirectories is null
             ? policy
             : policy with

@@ -1,6 +1,8 @@
 using System.Collections;
 using System.Management.Automation;
 using System.Reflection;
+using ImageUtils.Configuration;
+using ImageUtils.Errors;
 using ImageUtils.Safety;
 
 namespace ImageUtils.PowerShell.Binding;
@@ -22,7 +24,16 @@ public sealed class SafetyPolicyAttribute : ArgumentTransformationAttribute
 
     private static SafetyPolicy FromSettings(IDictionary settings)
     {
-        var policy = SafetyPolicy.Default with { };
+        SafetyPolicy policy;
+        try
+        {
+            policy = ImageUtilsConfiguration.Load().Policy;
+        }
+        catch (ConfigurationException exception)
+        {
+            throw new ArgumentTransformationMetadataException(exception.Message, exception);
+        }
+
         foreach (DictionaryEntry setting in settings)
         {
             if (!s_properties.TryGetValue(setting.Key.ToString() ?? "", out var property))

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
 using ImageUtils.Safety;
 
@@ -7,7 +8,7 @@ namespace ImageUtils.PowerShell.Commands;
 /// <summary>Makes a policy that says what an inspection allows.</summary>
 [Cmdlet(VerbsCommon.New, "ImagePolicy")]
 [OutputType(typeof(SafetyPolicy))]
-public sealed class NewImagePolicyCommand : PSCmdlet
+public sealed class NewImagePolicyCommand : ImageUtilsCmdlet
 {
     /// <summary>Directories below which backing files and parents may lie.</summary>
     [Parameter]
@@ -19,7 +20,7 @@ public sealed class NewImagePolicyCommand : PSCmdlet
     [AllowEmptyCollection]
     public string[] DataFileDirectory { get; set; } = [];
 
-    /// <summary>VMDK createTypes that are allowed; an empty list allows none.</summary>
+    /// <summary>VMDK createTypes that are allowed, in place of those that are configured; an empty list allows none.</summary>
     [Parameter]
     [AllowEmptyCollection]
     public string[]? AllowedVmdkType { get; set; }
@@ -58,7 +59,7 @@ public sealed class NewImagePolicyCommand : PSCmdlet
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
-        var policy = SafetyPolicy.Default;
+        var policy = Configuration.Policy;
         WriteObject(policy with
         {
             BackingFileDirectories = [.. BackingFileDirectory.Select(GetUnresolvedProviderPathFromPSPath)],

@@ -1,5 +1,6 @@
 using ImageUtils.Errors;
 using ImageUtils.Qemu;
+using ImageUtils.Safety;
 
 namespace ImageUtils.Configuration;
 
@@ -72,6 +73,9 @@ public sealed class ImageUtilsConfiguration
     /// none. The program is a name to be found on the PATH, or a full path.
     /// </summary>
     public IReadOnlyList<string> ElevationCommand => Get<IReadOnlyList<string>>(nameof(ElevationCommand))!;
+
+    /// <summary>What an inspection allows where nothing else is said.</summary>
+    public SafetyPolicy Policy => SafetyPolicy.Default with { AllowedVmdkTypes = AllowedVmdkTypes };
 
     /// <summary>What a qemu-img that converts nothing may take.</summary>
     public ProcessLimits QemuLimits => ProcessLimits.Default with

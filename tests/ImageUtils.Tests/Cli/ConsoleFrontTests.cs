@@ -31,6 +31,21 @@ public sealed class ConsoleFrontTests
     }
 
     [Fact]
+    public void What_is_configured_holds_where_nothing_is_said()
+    {
+        const string Allowed = "IMAGEUTILS_ALLOWED_VMDK_TYPES=monolithicFlat";
+        var front = Path.Combine(ConsoleFront.Directory, "imageutils.dll");
+        var image = Path.Combine(s_data, "disk-stream.vmdk");
+        Assert.Equal(0, ConsoleFront.Run("test", image).Code);
+        Assert.Equal(1, ConsoleFront.RunWith("env", Allowed, "dotnet", front, "test", image).Code);
+        Assert.Equal(2, ConsoleFront.RunWith("env", Allowed, "dotnet", front, "map", image).Code);
+        Assert.Equal(
+            0,
+            ConsoleFront.RunWith(
+                "env", Allowed, "dotnet", front, "map", "--allow-vmdk-type", "streamOptimized", image).Code);
+    }
+
+    [Fact]
     public void A_mismatch_ends_with_1()
     {
         var (code, output, _) = ConsoleFront.Run("test", "--expect", "vpc", Path.Combine(s_data, "disk.qcow2"));

@@ -29,6 +29,23 @@ public sealed class FaultTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public async Task A_fault_at_any_read_leaves_no_destination(string kind)
+    {
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllBytesAsync(directory["a.raw"], SampleDisk.Make(length: 5 << 20));
+        await SampleDisk.ConvertAsync(directory["a.raw"], directory["b"], kind);
+        var reads = await ReadAsync(directory, kind, int.MaxValue);
+        File.Delete(directory["c"]);
+        Assert.True(reads > 1);
+        for (var faultAt = 0; faultAt < reads; faultAt += Math.Max(1, reads / 20))
+        {
+            await Assert.ThrowsAsync<InjectedFault>(() => ReadAsync(directory, kind, faultAt));
+            Assert.Equal(["a.raw", "b"], directory.Names());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public async Task A_source_that_ends_early_leaves_no_destination_that_differs(string kind)
     {
         using var directory = new TemporaryDirectory();
@@ -122,6 +139,22 @@ public sealed class FaultTests
         Assert.Equal(["a.raw"], directory.Names());
     }
 
+    // Tables and data alike are read through the source that fails.
+    private static async Task<int> ReadAsync(TemporaryDirectory directory, string kind, int faultAt)
+    {
+        using var source = await ImageOpener.OpenAsync(directory["b"]);
+        FaultySource? faulty = null;
+        var map = NativeImage.Open(
+            ImageOpener.FindReader(source.Format)!, directory["b"],
+            file => faulty = new FaultySource((FileByteSource)file, faultAt));
+        using var through = new OpenedImage(
+            source.Path, source.File, source.Inspection, map, [], new Dictionary<IByteSource, int>(), [faulty!]);
+        await new NativeConversion(
+            SampleDisk.Request(directory["b"], directory["c"], "qcow2"), through, directory["c"], null)
+            .RunAsync(0, default);
+        return faulty!.Reads;
+    }
+
     private static async Task<int> RunAsync(TemporaryDirectory directory, string kind, int faultAt)
     {
         using var source = await ImageOpener.OpenAsync(directory["a.raw"]);
@@ -136,6 +169,26 @@ public sealed class FaultTests
     }
 
     private sealed class InjectedFault : Exception;
+
+    private sealed class FaultySource(FileByteSource inner, int faultAt) : IByteSource, IDisposable
+    {
+        private int _reads;
+
+        public int Reads => _reads;
+
+        public void Dispose() => inner.Dispose();
+
+        public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken) =>
+            Interlocked.Increment(ref _reads) == (long)faultAt + 1
+                ? throw new InjectedFault()
+                : inner.ReadAsync(offset, buffer, cancellationToken);
+
+        public ValueTask<int> ReadTailAsync(Memory<byte> buffer, CancellationToken cancellationToken) =>
+            inner.ReadTailAsync(buffer, cancellationToken);
+
+        public ValueTask<long> GetLengthAsync(CancellationToken cancellationToken) =>
+            inner.GetLengthAsync(cancellationToken);
+    }
 
     private sealed class FaultySink(IByteSink inner, int faultAt) : IByteSink
     {

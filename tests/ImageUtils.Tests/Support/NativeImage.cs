@@ -12,11 +12,14 @@ namespace ImageUtils.Tests.Support;
 internal static class NativeImage
 {
     /// <summary>Opens an image's map; files that it names are looked for beside it, without a gate.</summary>
-    public static ImageMap Open(IReadableFormat format, string path)
+    /// <param name="format">What reads it.</param>
+    /// <param name="path">The image.</param>
+    /// <param name="through">Puts something between the image's file and the reader.</param>
+    public static ImageMap Open(IReadableFormat format, string path, Func<IByteSource, IByteSource>? through = null)
     {
         var inspection = ImageInspector.InspectFileAsync(path).AsTask().GetAwaiter().GetResult();
         var source = FileByteSource.Open(path);
-        return format.OpenAsync(source, new BesideContext(path) { Inspection = inspection }, default)
+        return format.OpenAsync(through?.Invoke(source) ?? source, new BesideContext(path) { Inspection = inspection }, default)
             .AsTask().GetAwaiter().GetResult();
     }
 
