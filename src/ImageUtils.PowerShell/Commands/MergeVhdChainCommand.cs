@@ -112,11 +112,19 @@ public sealed class MergeVhdChainCommand : InspectingCmdlet<object?>
     }
 
     /// <inheritdoc/>
-    protected override object? Work(string path) => AwaitWithProgress(
-        async _ => await VhdMerger.TryFinishAsync(path, StopToken).ConfigureAwait(false), "Finishing") is { } finished
-        ? new FileInfo(finished)
-        : Merge(Await(new ValueTask<VhdChain>(VhdChainFinder.FindAsync(
-            path, new OpenOptions { Inspection = Options }, StopToken))));
+    protected override object? Work(string path)
+    {
+        if (!VhdMerger.IsUnfinished(path))
+        {
+            return Merge(Await(new ValueTask<VhdChain>(VhdChainFinder.FindAsync(
+                path, new OpenOptions { Inspection = Options }, StopToken))));
+        }
+
+        return ShouldProcess(path, "Remove what is left of the disks that were merged")
+            && Await(new ValueTask<string?>(VhdMerger.TryFinishAsync(path, StopToken))) is { } finished
+                ? new FileInfo(finished)
+                : null;
+    }
 
     /// <inheritdoc/>
     protected override ValueTask<object?> WorkAsync(string path) =>

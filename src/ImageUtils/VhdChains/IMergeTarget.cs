@@ -15,6 +15,9 @@ internal interface IMergeTarget : IDisposable
     /// <summary>Makes the disk larger; what is added reads as zeros.</summary>
     ValueTask GrowAsync(long size, CancellationToken cancellationToken);
 
+    /// <summary>Makes the disk smaller; what is behind its new end is gone. All that was written has been flushed.</summary>
+    ValueTask ShrinkAsync(long size, CancellationToken cancellationToken);
+
     /// <summary>Makes room, before anything is written, for all ranges that will be.</summary>
     /// <param name="ranges">Guest ranges, ascending: where each begins and ends.</param>
     /// <param name="cancellationToken">Ends the work.</param>

@@ -36,6 +36,20 @@ internal sealed class LinearMergeTarget(ImageLock file, IByteSink sink, VhdFoote
         VirtualSize = size;
     }
 
+    public async ValueTask ShrinkAsync(long size, CancellationToken cancellationToken)
+    {
+        if (footer is not null)
+        {
+            footer = VhdEditor.WithSize(footer, size);
+            await WriteFooterAsync(footer, size, cancellationToken).ConfigureAwait(false);
+        }
+
+        await sink.SetLengthAsync(size + (footer is null ? 0 : VhdFooter.Length), cancellationToken)
+            .ConfigureAwait(false);
+        await sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+        VirtualSize = size;
+    }
+
     public ValueTask ReserveAsync(
         IAsyncEnumerable<(long Start, long End)> ranges, CancellationToken cancellationToken) =>
         ValueTask.CompletedTask;

@@ -29,6 +29,9 @@ internal sealed class VhdMergeTarget(VhdEditor editor) : IMergeTarget
     public ValueTask GrowAsync(long size, CancellationToken cancellationToken) =>
         editor.GrowAsync(size, cancellationToken);
 
+    public ValueTask ShrinkAsync(long size, CancellationToken cancellationToken) =>
+        editor.ShrinkAsync(size, cancellationToken);
+
     public async ValueTask ReserveAsync(
         IAsyncEnumerable<(long Start, long End)> ranges, CancellationToken cancellationToken)
     {

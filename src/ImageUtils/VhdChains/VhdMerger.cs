@@ -57,14 +57,16 @@ public static class VhdMerger
             }
 
             var digest = request.Verify
-                ? await HashAsync(links[0].Path, request.Source, progress, cancellationToken).ConfigureAwait(false)
+                ? await HashAsync(
+                    links[0].Path, links[0].VirtualSize, request.Source, progress, cancellationToken).ConfigureAwait(false)
                 : null;
             var copied = await CopyAsync(
-                children, target, links[into].Format, request.Source, progress, through, cancellationToken)
+                children, target, links[into].Format, request, progress, through, cancellationToken)
                 .ConfigureAwait(false);
             if (digest is not null)
             {
-                var result = await HashAsync(target, request.Source, progress, cancellationToken).ConfigureAwait(false);
+                var result = await HashAsync(
+                    target, links[0].VirtualSize, request.Source, progress, cancellationToken).ConfigureAwait(false);
                 if (!result.AsSpan().SequenceEqual(digest))
                 {
                     throw new VerificationFailedException(target);
@@ -89,14 +91,23 @@ public static class VhdMerger
         }
     }
 
+    /// <summary>Whether the merge of a leaf was interrupted when its result was complete and the leaf was gone.</summary>
+    /// <param name="leafPath">The leaf.</param>
+    public static bool IsUnfinished(string leafPath)
+    {
+        // A leaf that is still there may have been written to since, and is merged anew.
+        var leaf = Destination.Resolve(leafPath);
+        return !File.Exists(leaf) && MergeJournal.TryLoad(leaf) is { } journal && File.Exists(journal.Target);
+    }
+
     /// <summary>Finishes a merge that was interrupted when its result was complete, if there is one of this leaf.</summary>
     /// <param name="leafPath">The leaf, which may be gone.</param>
     /// <param name="cancellationToken">Ends the work between two disks.</param>
-    /// <returns>The disk that has all data; null where there is nothing to finish.</returns>
+    /// <returns>The disk that has all data; null where there is nothing to finish, or the leaf is still there.</returns>
     /// <exception cref="ImageWriteException">A disk that was merged cannot be removed.</exception>
     public static async Task<string?> TryFinishAsync(string leafPath, CancellationToken cancellationToken = default)
     {
-        if (MergeJournal.TryLoad(Destination.Resolve(leafPath)) is not { } journal || !File.Exists(journal.Target))
+        if (!IsUnfinished(leafPath) || MergeJournal.TryLoad(Destination.Resolve(leafPath)) is not { } journal)
         {
             return null;
         }
@@ -139,11 +150,12 @@ public static class VhdMerger
         IReadOnlyList<string> children,
         string target,
         ImageFormat format,
-        OpenOptions options,
+        VhdMergeRequest request,
         IProgress<ConversionProgress>? progress,
         Func<IByteSink, IByteSink>? through,
         CancellationToken cancellationToken)
     {
+        var options = request.Source;
         using var file = ImageLock.Acquire(target);
         var inspection = await InspectAsync(target, format, options, cancellationToken).ConfigureAwait(false);
         using var source = await ChildrenMap.OpenAsync(children, inspection, options, cancellationToken)
@@ -179,6 +191,11 @@ public static class VhdMerger
 
         Report(ConversionStage.Flushing, source.Map.VirtualSize);
         await into.FinishAsync(cancellationToken).ConfigureAwait(false);
+        if (source.Map.VirtualSize < into.VirtualSize && !request.KeepChildren)
+        {
+            await into.ShrinkAsync(source.Map.VirtualSize, cancellationToken).ConfigureAwait(false);
+        }
+
         return (into.VirtualSize, reader.BytesRead, file.Sink.BytesWritten);
 
         void Report(ConversionStage stage, long position)
@@ -238,13 +255,16 @@ public static class VhdMerger
     }
 
     private static async Task<byte[]> HashAsync(
-        string path, OpenOptions options, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        string path,
+        long length,
+        OpenOptions options,
+        IProgress<ConversionProgress>? progress,
+        CancellationToken cancellationToken)
     {
         using var image = await ImageOpener.OpenAsync(path, options, cancellationToken).ConfigureAwait(false);
         return await GuestDigest.OfAsync(
-            image.Map,
-            position => progress?.Report(
-                new ConversionProgress(ConversionStage.Verifying, position, image.Map.VirtualSize)),
+            new ResizedMap(image.Map, length),
+            position => progress?.Report(new ConversionProgress(ConversionStage.Verifying, position, length)),
             cancellationToken).ConfigureAwait(false);
     }
 }
