@@ -161,7 +161,7 @@ public static class VhdMerger
         using var source = await ChildrenMap.OpenAsync(children, inspection, options, cancellationToken)
             .ConfigureAwait(false);
         var sink = through?.Invoke(file.Sink) ?? file.Sink;
-        using var into = await OpenTargetAsync(file, sink, inspection, cancellationToken).ConfigureAwait(false);
+        using var into = await OpenTargetAsync(target, file, sink, inspection, cancellationToken).ConfigureAwait(false);
         if (source.Map.VirtualSize > into.VirtualSize)
         {
             await into.GrowAsync(source.Map.VirtualSize, cancellationToken).ConfigureAwait(false);
@@ -234,7 +234,7 @@ public static class VhdMerger
     }
 
     private static async ValueTask<IMergeTarget> OpenTargetAsync(
-        ImageLock file, IByteSink sink, ImageInspection inspection, CancellationToken cancellationToken)
+        string path, ImageLock file, IByteSink sink, ImageInspection inspection, CancellationToken cancellationToken)
     {
         if (inspection.Format.ToQemuName() == "raw")
         {
@@ -250,7 +250,7 @@ public static class VhdMerger
         }
 
         throw new VhdChainException(
-            VhdChainProblem.NotUsable, inspection.Format.ToName(),
+            VhdChainProblem.NotUsable, path,
             "Disks are merged in place into VHD and raw; merge others into a new file with -Destination.");
     }
 
