@@ -2,8 +2,8 @@ using ImageUtils.Conversion;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
-using ImageUtils.Tests.Support;
 
 namespace ImageUtils.Tests.VhdChains;
 
@@ -11,7 +11,7 @@ namespace ImageUtils.Tests.VhdChains;
 internal sealed class RandomChain : IDisposable
 {
     private const int Sector = 512;
-    private readonly TemporaryDirectory _directory = new();
+    private readonly string _directory = System.IO.Directory.CreateTempSubdirectory("imageutils-chain-").FullName;
     private readonly List<(string Path, byte[] Disk, Guid? Id)> _links = [];
 
     /// <param name="seed">Everything follows from it.</param>
@@ -37,14 +37,19 @@ internal sealed class RandomChain : IDisposable
     /// <summary>What a guest sees of each disk, leaf first.</summary>
     public IReadOnlyList<byte[]> Disks => [.. _links.Select(link => link.Disk)];
 
-    public TemporaryDirectory Directory => _directory;
+    /// <summary>The path of a file in the chain's directory.</summary>
+    public string this[string name] => Path.Combine(_directory, name);
+
+    /// <summary>The names of what is in the chain's directory, in order.</summary>
+    public IReadOnlyList<string> Names() =>
+        [.. Directory.EnumerateFileSystemEntries(_directory).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
 
     /// <summary>How its disks are opened.</summary>
     public OpenOptions Options => new()
     {
         Inspection = new InspectionOptions
         {
-            Policy = SafetyPolicy.Default with { BackingFileDirectories = [_directory.Path] },
+            Policy = SafetyPolicy.Default with { BackingFileDirectories = [_directory] },
         },
     };
 
@@ -52,16 +57,31 @@ internal sealed class RandomChain : IDisposable
     public byte[] Read(string path)
     {
         var options = path.EndsWith(".raw", StringComparison.Ordinal) ? Options with { KnownRaw = true } : Options;
-        using var image = ImageOpener.OpenAsync(path, options).AsTask().GetAwaiter().GetResult();
-        return NativeImage.Read(image.Map);
+        return ReadAsync(path, options).GetAwaiter().GetResult();
     }
 
-    public void Dispose() => _directory.Dispose();
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    private static async Task<byte[]> ReadAsync(string path, OpenOptions options)
+    {
+        using var image = await ImageOpener.OpenAsync(path, options).ConfigureAwait(false);
+        using var reader = new ExtentReader();
+        var disk = new byte[image.Map.VirtualSize];
+        await foreach (var extent in image.Map.GetExtentsAsync(default).ConfigureAwait(false))
+        {
+            if (!extent.IsEmpty)
+            {
+                await reader.ReadAsync([extent], 0, disk, default).ConfigureAwait(false);
+            }
+        }
+
+        return disk;
+    }
 
     private void Add(Random random, int index, int length, string kind, int blockSize)
     {
         var parent = _links.Count == 0 ? default : _links[^1];
-        var path = _directory[$"{index}.{(kind == "raw" ? "raw" : "vhd")}"];
+        var path = this[$"{index}.{(kind == "raw" ? "raw" : "vhd")}"];
         var disk = new byte[length];
         parent.Disk?.AsSpan(0, Math.Min(length, parent.Disk.Length)).CopyTo(disk);
         var id = new Guid(random.Next(), 1, 2, new byte[8]);

@@ -36,7 +36,7 @@ public sealed class VhdMergerTests
             Assert.Equal(chain.Paths[^1], result.Path);
             Assert.True(result.Verified);
             Assert.Equal(chain.Paths.SkipLast(1), result.Merged);
-            Assert.Equal([Path.GetFileName(chain.Paths[^1])], chain.Directory.Names());
+            Assert.Equal([Path.GetFileName(chain.Paths[^1])], chain.Names());
             Assert.Equal(chain.Disks[0].Length, result.VirtualSize);
             ThrowIfOther(chain.Disks[0], chain.Read(chain.Paths[^1]));
         }
@@ -61,7 +61,7 @@ public sealed class VhdMergerTests
             using var chain = new RandomChain(into, 5, "dynamic");
             await VhdMerger.MergeAsync(await RequestAsync(chain) with { Into = into });
             Assert.Equal(
-                chain.Paths.Skip(into).Select(Path.GetFileName).Order(), chain.Directory.Names());
+                chain.Paths.Skip(into).Select(Path.GetFileName).Order(), chain.Names());
             ThrowIfOther(chain.Disks[0], chain.Read(chain.Paths[into]));
             ThrowIfOther(chain.Disks[into + 1], chain.Read(chain.Paths[into + 1]));
         }
@@ -92,7 +92,7 @@ public sealed class VhdMergerTests
     {
         using var chain = new RandomChain(4, 3, "dynamic");
         var whole = await RequestAsync(chain);
-        File.Move(chain.Paths[1], chain.Directory["away"]);
+        File.Move(chain.Paths[1], chain["away"]);
         var request = whole with { Chain = await VhdChainFinder.FindAsync(chain.Paths[0], chain.Options, default) };
         var before = await File.ReadAllBytesAsync(chain.Paths[0]);
         var error = await Assert.ThrowsAsync<VhdChainException>(
@@ -105,7 +105,7 @@ public sealed class VhdMergerTests
     public async Task A_base_with_another_child_is_left_alone_unless_forced()
     {
         using var chain = new RandomChain(5, 2, "dynamic");
-        File.Copy(chain.Paths[0], chain.Directory["other.vhd"]);
+        File.Copy(chain.Paths[0], chain["other.vhd"]);
         var request = await RequestAsync(chain);
         var error = await Assert.ThrowsAsync<VhdChainException>(() => VhdMerger.MergeAsync(request));
         Assert.Equal(VhdChainProblem.ParentShared, error.Problem);
@@ -128,7 +128,7 @@ public sealed class VhdMergerTests
         Assert.Null(await VhdMerger.TryFinishAsync(chain.Paths[0]));
         File.Delete(chain.Paths[0]);
         Assert.Equal(chain.Paths[^1], await VhdMerger.TryFinishAsync(chain.Paths[0]));
-        Assert.Equal(["3.vhd"], chain.Directory.Names());
+        Assert.Equal(["3.vhd"], chain.Names());
         ThrowIfOther(chain.Disks[0], chain.Read(chain.Paths[^1]));
     }
 
@@ -143,7 +143,7 @@ public sealed class VhdMergerTests
         File.Delete(chain.Paths[0]);
         File.Copy(other.Paths[0], chain.Paths[1], overwrite: true);
         await VhdMerger.TryFinishAsync(chain.Paths[0]);
-        Assert.Equal(["1.vhd", "2.vhd"], chain.Directory.Names());
+        Assert.Equal(["1.vhd", "2.vhd"], chain.Names());
     }
 
     internal static async Task<VhdMergeRequest> RequestAsync(RandomChain chain) => new()
