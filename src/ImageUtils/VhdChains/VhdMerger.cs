@@ -105,6 +105,7 @@ public static class VhdMerger
     /// <param name="cancellationToken">Ends the work between two disks.</param>
     /// <returns>The disk that has all data; null where there is nothing to finish, or the leaf is still there.</returns>
     /// <exception cref="ImageWriteException">A disk that was merged cannot be removed.</exception>
+    /// <exception cref="VhdChainException">One has another child by now.</exception>
     public static async Task<string?> TryFinishAsync(string leafPath, CancellationToken cancellationToken = default)
     {
         if (!IsUnfinished(leafPath) || MergeJournal.TryLoad(Destination.Resolve(leafPath)) is not { } journal)
@@ -112,8 +113,30 @@ public static class VhdMerger
             return null;
         }
 
+        await ThrowIfUsedAsync(journal, cancellationToken).ConfigureAwait(false);
         await journal.FinishAsync(cancellationToken).ConfigureAwait(false);
         return journal.Target;
+    }
+
+    // Somebody may have taken a disk that was to go for something else meanwhile.
+    private static async ValueTask ThrowIfUsedAsync(MergeJournal journal, CancellationToken cancellationToken)
+    {
+        var links = new List<VhdChainLink>();
+        foreach (var (path, id) in journal.Merged.Where(one => File.Exists(one.Path)))
+        {
+            var disk = await ChainDisk.ReadAsync(path, InspectionOptions.Default, false, cancellationToken)
+                .ConfigureAwait(false);
+            if (disk.Id == id)
+            {
+                links.Add(disk.ToLink(links.Count));
+            }
+        }
+
+        if (links.Count > 0)
+        {
+            await VhdSiblings.ThrowIfSharedAsync(new VhdChain(links), links.Count - 1, cancellationToken)
+                .ConfigureAwait(false);
+        }
     }
 
     private static void ThrowIfUnusable(VhdMergeRequest request, int into)
