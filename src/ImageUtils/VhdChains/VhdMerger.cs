@@ -272,9 +272,7 @@ public static class VhdMerger
                 : new VhdMergeTarget(editor);
         }
 
-        throw new VhdChainException(
-            VhdChainProblem.NotUsable, path,
-            "Disks are merged in place into VHD and raw; merge others into a new file with -Destination.");
+        return await VhdxMergeTarget.OpenAsync(path, file, sink, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<byte[]> HashAsync(
