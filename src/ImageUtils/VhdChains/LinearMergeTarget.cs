@@ -4,12 +4,14 @@ using ImageUtils.IO;
 namespace ImageUtils.VhdChains;
 
 /// <summary>A raw disk or fixed VHD that its children are merged into: every byte has its place.</summary>
-/// <param name="file">The file.</param>
-/// <param name="sink">Writes to it.</param>
-/// <param name="footer">A fixed VHD's footer; null: the disk is raw.</param>
+/// <param name="editor">What the disk was opened by, if it is a VHD; it is closed with this.</param>
+/// <param name="sink">Writes to the file.</param>
 /// <param name="length">The disk's size in bytes.</param>
-internal sealed class LinearMergeTarget(ImageLock file, IByteSink sink, VhdFooter? footer, long length) : IMergeTarget
+internal sealed class LinearMergeTarget(VhdEditor? editor, IByteSink sink, long length) : IMergeTarget
 {
+    // Null: the disk is raw.
+    private VhdFooter? _footer = editor?.Footer;
+
     public long VirtualSize { get; private set; } = length;
 
     public bool NeedsZeros => true;
@@ -21,30 +23,30 @@ internal sealed class LinearMergeTarget(ImageLock file, IByteSink sink, VhdFoote
     /// </remarks>
     public async ValueTask GrowAsync(long size, CancellationToken cancellationToken)
     {
-        if (footer is null)
+        if (_footer is null)
         {
             await sink.SetLengthAsync(size, cancellationToken).ConfigureAwait(false);
             VirtualSize = size;
             return;
         }
 
-        await WriteFooterAsync(footer, size, cancellationToken).ConfigureAwait(false);
+        await WriteFooterAsync(_footer, size, cancellationToken).ConfigureAwait(false);
         await sink.WriteZeroesAsync(VirtualSize, VhdFooter.Length, cancellationToken).ConfigureAwait(false);
         await sink.FlushAsync(cancellationToken).ConfigureAwait(false);
-        footer = VhdEditor.WithSize(footer, size);
-        await WriteFooterAsync(footer, size, cancellationToken).ConfigureAwait(false);
+        _footer = VhdEditor.WithSize(_footer, size);
+        await WriteFooterAsync(_footer, size, cancellationToken).ConfigureAwait(false);
         VirtualSize = size;
     }
 
     public async ValueTask ShrinkAsync(long size, CancellationToken cancellationToken)
     {
-        if (footer is not null)
+        if (_footer is not null)
         {
-            footer = VhdEditor.WithSize(footer, size);
-            await WriteFooterAsync(footer, size, cancellationToken).ConfigureAwait(false);
+            _footer = VhdEditor.WithSize(_footer, size);
+            await WriteFooterAsync(_footer, size, cancellationToken).ConfigureAwait(false);
         }
 
-        await sink.SetLengthAsync(size + (footer is null ? 0 : VhdFooter.Length), cancellationToken)
+        await sink.SetLengthAsync(size + (_footer is null ? 0 : VhdFooter.Length), cancellationToken)
             .ConfigureAwait(false);
         await sink.FlushAsync(cancellationToken).ConfigureAwait(false);
         VirtualSize = size;
@@ -62,7 +64,7 @@ internal sealed class LinearMergeTarget(ImageLock file, IByteSink sink, VhdFoote
 
     public ValueTask FinishAsync(CancellationToken cancellationToken) => sink.FlushAsync(cancellationToken);
 
-    public void Dispose() => file.Dispose();
+    public void Dispose() => editor?.Dispose();
 
     private async ValueTask WriteFooterAsync(VhdFooter written, long at, CancellationToken cancellationToken)
     {

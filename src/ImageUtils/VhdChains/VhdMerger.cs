@@ -261,14 +261,14 @@ public static class VhdMerger
     {
         if (inspection.Format.ToQemuName() == "raw")
         {
-            return new LinearMergeTarget(file, sink, null, inspection.VirtualSize!.Value);
+            return new LinearMergeTarget(null, sink, inspection.VirtualSize!.Value);
         }
 
         if (inspection.Format == ImageFormat.Vhd)
         {
             var editor = await VhdEditor.OpenAsync(file, sink, cancellationToken).ConfigureAwait(false);
             return editor.Footer.DiskType == VhdDiskType.Fixed
-                ? new LinearMergeTarget(file, sink, editor.Footer, editor.VirtualSize)
+                ? new LinearMergeTarget(editor, sink, editor.VirtualSize)
                 : new VhdMergeTarget(editor);
         }
 

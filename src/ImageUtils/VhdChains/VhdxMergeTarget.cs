@@ -188,11 +188,7 @@ internal sealed class VhdxMergeTarget : IMergeTarget
         await _sink.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public void Dispose()
-    {
-        _source.Dispose();
-        _file.Dispose();
-    }
+    public void Dispose() => _source.Dispose();
 
     private long IndexOf(long block) => block + block / (long)_layout.ChunkRatio;
 

@@ -1,4 +1,5 @@
 using ImageUtils.Conversion;
+using ImageUtils.Formats.Raw;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
@@ -86,7 +87,7 @@ internal sealed class RandomChain : IDisposable
         parent.Disk?.AsSpan(0, Math.Min(length, parent.Disk.Length)).CopyTo(disk);
         var id = new Guid(random.Next(), 1, 2, new byte[8]);
         var writer = kind == "raw"
-            ? new Formats.Raw.RawFormat().CreateWriter(new WriterOptions { VirtualSize = length })
+            ? new RawFormat().CreateWriter(new WriterOptions { VirtualSize = length })
             : new VhdFormat().CreateWriter(new WriterOptions
             {
                 VirtualSize = length,
