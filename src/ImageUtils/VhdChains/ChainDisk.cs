@@ -63,13 +63,17 @@ internal sealed class ChainDisk
     /// <exception cref="ImageFileException">It cannot be read.</exception>
     /// <exception cref="ImageFormatException">Its log is damaged.</exception>
     internal static async ValueTask<ChainDisk> ReadAsync(
-        string path, InspectionOptions options, bool isRaw, CancellationToken cancellationToken)
+        string path,
+        InspectionOptions options,
+        bool isRaw,
+        CancellationToken cancellationToken,
+        bool replaysLog = true)
     {
         using var file = FileByteSource.Open(path);
         options = options with { Path = path };
         var inspection = await ImageInspector.InspectFileAsync(file, options, isRaw, cancellationToken)
             .ConfigureAwait(false);
-        if (inspection is { Format: ImageFormat.Vhdx, IsLogPending: true })
+        if (replaysLog && inspection is { Format: ImageFormat.Vhdx, IsLogPending: true })
         {
             // Parent locator and size are changed through the log.
             var replayed = await ReplayAsync(file, cancellationToken).ConfigureAwait(false);

@@ -8,7 +8,6 @@ namespace ImageUtils.VhdChains;
 /// <summary>Looks for a disk's parent by the names that the disk has for it, below directories that are allowed.</summary>
 internal sealed class ParentSearch
 {
-    private readonly InspectionOptions _options;
     private readonly IReferenceGate _gate;
 
     /// <param name="options">What is allowed.</param>
@@ -19,9 +18,12 @@ internal sealed class ParentSearch
         var policy = isRoot
             ? options.Policy
             : options.Policy with { BackingFileDirectories = [.. options.Policy.BackingFileDirectories, directory!] };
-        _options = options with { Policy = policy, Passphrase = null };
+        Options = options with { Policy = policy, Passphrase = null };
         _gate = policy.BackingFileGate;
     }
+
+    /// <summary>What an inspection is told, with the leaf's directory allowed.</summary>
+    internal InspectionOptions Options { get; }
 
     /// <summary>Reads one disk.</summary>
     /// <exception cref="ImageFileException">It cannot be read.</exception>
@@ -32,7 +34,7 @@ internal sealed class ParentSearch
         try
         {
             return await ChainDisk
-                .ReadAsync(path, _options with { Passphrase = passphrase }, isRaw, cancellationToken)
+                .ReadAsync(path, Options with { Passphrase = passphrase }, isRaw, cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is ImageFormatException or UnsupportedImageException)
