@@ -22,10 +22,15 @@ internal sealed class ChildrenMap : IDisposable
     /// <summary>Opens the children.</summary>
     /// <param name="children">Their paths, topmost first; at least one.</param>
     /// <param name="parent">The disk that they are over.</param>
+    /// <param name="parentSize">Its size in bytes: what the children leave to it behind that is zero.</param>
     /// <param name="options">How they are inspected.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     internal static async ValueTask<ChildrenMap> OpenAsync(
-        IReadOnlyList<string> children, ImageInspection parent, OpenOptions options, CancellationToken cancellationToken)
+        IReadOnlyList<string> children,
+        ImageInspection parent,
+        long parentSize,
+        OpenOptions options,
+        CancellationToken cancellationToken)
     {
         var self = new ChildrenMap();
         try
@@ -40,7 +45,7 @@ internal sealed class ChildrenMap : IDisposable
                     .ConfigureAwait(false);
                 var reader = ImageOpener.FindReader(found.Format) ?? throw new VhdChainException(
                     VhdChainProblem.NotUsable, file.Path, $"It is {found.Format.ToName()}, which has no parent.");
-                var below = self.Map ?? new Nothing();
+                var below = self.Map ?? new Nothing(parentSize);
                 self.Map = await reader.OpenAsync(
                     file, new Below(below, inspection, file.Path) { Inspection = found }, cancellationToken)
                     .ConfigureAwait(false);
@@ -64,10 +69,10 @@ internal sealed class ChildrenMap : IDisposable
         }
     }
 
-    /// <summary>A disk without an end that says nothing of any byte.</summary>
-    private sealed class Nothing : ImageMap
+    /// <summary>A disk that says nothing of any byte.</summary>
+    private sealed class Nothing(long length) : ImageMap
     {
-        public override long VirtualSize => long.MaxValue;
+        public override long VirtualSize => length;
 
         public override async IAsyncEnumerable<Extent> GetExtentsAsync(
             long guestOffset, long length, [EnumeratorCancellation] CancellationToken cancellationToken)

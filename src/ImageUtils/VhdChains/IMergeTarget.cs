@@ -12,8 +12,11 @@ internal interface IMergeTarget : IDisposable
     /// <summary>Whether zeros must be written where nothing was yet: something else would show through.</summary>
     bool NeedsZeros { get; }
 
-    /// <summary>Makes the disk larger; what is added reads as zeros.</summary>
-    ValueTask GrowAsync(long size, CancellationToken cancellationToken);
+    /// <summary>
+    /// Makes ready for a larger disk. It may be larger at once, by zeros, where it has no parent; else it is once it is
+    /// finished, because its parent could show through before zeros are written.
+    /// </summary>
+    ValueTask PrepareGrowthAsync(long size, CancellationToken cancellationToken);
 
     /// <summary>Makes the disk smaller; what is behind its new end is gone. All that was written has been flushed.</summary>
     ValueTask ShrinkAsync(long size, CancellationToken cancellationToken);

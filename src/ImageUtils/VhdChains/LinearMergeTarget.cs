@@ -21,7 +21,7 @@ internal sealed class LinearMergeTarget(VhdEditor? editor, IByteSink sink, long 
     /// A fixed VHD gets a footer with the old size at its new end; then the old footer, which is now behind the disk's
     /// end, is zeroed; then the footer gets the new size.
     /// </remarks>
-    public async ValueTask GrowAsync(long size, CancellationToken cancellationToken)
+    public async ValueTask PrepareGrowthAsync(long size, CancellationToken cancellationToken)
     {
         if (_footer is null)
         {

@@ -15,6 +15,7 @@ internal sealed class VhdMergeTarget(VhdEditor editor) : IMergeTarget
     // What waits for a flush is bounded: a bitmap for each block, and the blocks that were not found after a crash.
     private const int MostPending = 2048;
 
+    private long _size;
     private long _block = -1;
     private long _bitmapOffset;
     private byte[] _bitmap = [];
@@ -26,8 +27,11 @@ internal sealed class VhdMergeTarget(VhdEditor editor) : IMergeTarget
 
     public bool NeedsZeros => editor.HasParent;
 
-    public ValueTask GrowAsync(long size, CancellationToken cancellationToken) =>
-        editor.GrowAsync(size, cancellationToken);
+    public ValueTask PrepareGrowthAsync(long size, CancellationToken cancellationToken)
+    {
+        _size = size;
+        return editor.PrepareGrowthAsync(size, cancellationToken);
+    }
 
     public ValueTask ShrinkAsync(long size, CancellationToken cancellationToken) =>
         editor.ShrinkAsync(size, cancellationToken);
@@ -91,6 +95,7 @@ internal sealed class VhdMergeTarget(VhdEditor editor) : IMergeTarget
     {
         await LeaveAsync(cancellationToken).ConfigureAwait(false);
         await editor.CommitAsync(cancellationToken).ConfigureAwait(false);
+        await editor.GrowAsync(_size, cancellationToken).ConfigureAwait(false);
         await editor.FinishAsync(cancellationToken).ConfigureAwait(false);
     }
 

@@ -181,13 +181,13 @@ public static class VhdMerger
         var options = request.Source;
         using var file = ImageLock.Acquire(target);
         var inspection = await InspectAsync(target, format, options, cancellationToken).ConfigureAwait(false);
-        using var source = await ChildrenMap.OpenAsync(children, inspection, options, cancellationToken)
-            .ConfigureAwait(false);
         var sink = through?.Invoke(file.Sink) ?? file.Sink;
         using var into = await OpenTargetAsync(target, file, sink, inspection, cancellationToken).ConfigureAwait(false);
+        using var source = await ChildrenMap
+            .OpenAsync(children, inspection, into.VirtualSize, options, cancellationToken).ConfigureAwait(false);
         if (source.Map.VirtualSize > into.VirtualSize)
         {
-            await into.GrowAsync(source.Map.VirtualSize, cancellationToken).ConfigureAwait(false);
+            await into.PrepareGrowthAsync(source.Map.VirtualSize, cancellationToken).ConfigureAwait(false);
         }
 
         await into.ReserveAsync(RangesOf(source.Map, into.NeedsZeros, cancellationToken), cancellationToken)

@@ -117,7 +117,7 @@ internal sealed class VhdxMergeTarget : IMergeTarget
         }
     }
 
-    public async ValueTask GrowAsync(long size, CancellationToken cancellationToken)
+    public async ValueTask PrepareGrowthAsync(long size, CancellationToken cancellationToken)
     {
         size = (size + _sectorSize - 1) / _sectorSize * _sectorSize;
         var layout = new VhdxBatLayout((ulong)size, (uint)_blockSize, _sectorSize, hasParent: false);

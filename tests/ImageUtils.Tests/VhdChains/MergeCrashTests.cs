@@ -23,11 +23,16 @@ public sealed class MergeCrashTests
             using var chain = new RandomChain(
                 round + 1000, random.Next(2, 7), s_bases[round % s_bases.Length],
                 random.Next(2) == 0 ? 512 << 10 : 2 << 20, megabytes: 3);
-            var target = chain.Paths[^1];
+            var into = random.Next(1, chain.Paths.Count);
+            var target = chain.Paths[into];
             var first = SparseMemory.Of(await File.ReadAllBytesAsync(target));
-            var children = chain.Paths.SkipLast(1).ToDictionary(path => path, File.ReadAllBytes);
+            var children = chain.Paths.Take(into).ToDictionary(path => path, File.ReadAllBytes);
             CrashSink? sink = null;
-            var request = await VhdMergerTests.RequestAsync(chain) with { KeepChildren = random.Next(2) == 0 };
+            var request = await VhdMergerTests.RequestAsync(chain) with
+            {
+                Into = into,
+                KeepChildren = random.Next(2) == 0,
+            };
             await VhdMerger.MergeAsync(request, null, inner => sink = new CrashSink(inner), default);
             var last = 0;
             foreach (var state in CrashState.Sample(first, sink!.Steps, random, perFlush: 3))
@@ -37,10 +42,10 @@ public sealed class MergeCrashTests
                     chain.Read(chain.Paths[0]).AsSpan().SequenceEqual(chain.Disks[0]), $"round {round}, {state.Name}");
                 if (last++ % 4 == 0)
                 {
-                    await VhdMerger.MergeAsync(await VhdMergerTests.RequestAsync(chain));
+                    await VhdMerger.MergeAsync(await VhdMergerTests.RequestAsync(chain) with { Into = into });
                     Assert.True(
                         chain.Read(target).AsSpan().SequenceEqual(chain.Disks[0]), $"round {round}, {state.Name}, resumed");
-                    Assert.Equal([Path.GetFileName(target)], chain.Names());
+                    Assert.Equal(chain.Paths.Skip(into), chain.Names().Select(name => chain[name]));
                 }
             }
         }
