@@ -23,6 +23,7 @@
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
         'Measure-DiskImage'
+        'Merge-VhdChain'
         'New-DiskImage'
         'New-ImagePolicy'
         'Resize-DiskImage'

@@ -42,6 +42,10 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
             qemu-img create -q -f luks --object secret,id=s,file=key -o key-secret=s,iter-time=10 volume.luks 1M 2>$null
             if ($LASTEXITCODE -eq 0) { break }
         }
+        $null = New-Item -ItemType Directory merge
+        $null = New-DiskImage merge/2.vhd -Size 20MB
+        $null = New-DiskImage merge/1.vhd -BackingFile 2.vhd -AllowBackingFile merge
+        $null = New-DiskImage merge/0.vhd -BackingFile 1.vhd -AllowBackingFile merge
         $null = New-Item -ItemType Directory saved
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
 
