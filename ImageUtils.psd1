@@ -22,6 +22,8 @@
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
+        'Get-VhdChain'
+        'Get-VhdImage'
         'Measure-DiskImage'
         'New-DiskImage'
         'New-ImagePolicy'
@@ -30,6 +32,7 @@
         'Test-ImageFormat'
         'Test-ImageSpace'
         'Test-QemuImageVersion'
+        'Test-VhdImage'
     )
     PrivateData          = @{
         PSData = @{
