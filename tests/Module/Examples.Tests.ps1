@@ -42,6 +42,11 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
             qemu-img create -q -f luks --object secret,id=s,file=key -o key-secret=s,iter-time=10 volume.luks 1M 2>$null
             if ($LASTEXITCODE -eq 0) { break }
         }
+        $null = New-Item -ItemType Directory chain, image
+        $null = New-DiskImage chain/base.vhd -Size 8MB
+        $null = New-DiskImage chain/leaf.vhd -BackingFile base.vhd
+        Copy-Item chain/leaf.vhd image/0.vhd
+        Copy-Item chain/base.vhd image/1.vhd
         $null = New-Item -ItemType Directory saved
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
 
