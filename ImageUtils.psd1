@@ -22,6 +22,8 @@
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
+        'Get-VhdChain'
+        'Get-VhdImage'
         'Measure-DiskImage'
         'Merge-VhdChain'
         'New-DiskImage'
@@ -31,6 +33,7 @@
         'Test-ImageFormat'
         'Test-ImageSpace'
         'Test-QemuImageVersion'
+        'Test-VhdImage'
     )
     PrivateData          = @{
         PSData = @{
