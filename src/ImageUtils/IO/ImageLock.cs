@@ -19,9 +19,13 @@ internal sealed class ImageLock : IDisposable
 
     private ImageLock(string path, SafeFileHandle handle, long? deviceLength)
     {
+        Path = path;
         Handle = handle;
         Sink = new FileByteSink(handle, path, isZeroed: false, deviceLength);
     }
+
+    /// <summary>The image's path as it was given.</summary>
+    internal string Path { get; }
 
     internal SafeFileHandle Handle { get; }
 

@@ -43,14 +43,12 @@ internal sealed class VhdDynamicWriter : ImageWriter
         };
         if (options.Parent is { } parent)
         {
-            var locators = new VhdParentLocator[VhdDynamicHeader.LocatorCount];
-            locators[0] = parent.MakeLocator(LocatorOffset);
             _header = _header with
             {
                 ParentUniqueId = parent.Id,
                 ParentTimeStamp = parent.TimeStamp,
                 ParentUnicodeName = parent.UnicodeName,
-                ParentLocators = locators,
+                ParentLocators = parent.MakeLocators(LocatorOffset),
             };
         }
 

@@ -89,8 +89,10 @@ internal sealed record VhdFooter
     internal long GeometrySize => (long)Cylinders * Heads * SectorsPerTrack * SectorSize;
 
     /// <summary>Whether the current size is the disk's size; otherwise the geometry is.</summary>
-    internal bool IsSizeExact => GeometrySize == GreatestGeometrySectors * SectorSize
-        || Array.IndexOf(s_creatorsOfExactSizes, Text(CreatorApplication)) >= 0;
+    internal bool IsSizeExact => GeometrySize == GreatestGeometrySectors * SectorSize || IsCreatorExact;
+
+    /// <summary>Whether QEMU takes the current size of what this creator made, whatever the geometry.</summary>
+    internal bool IsCreatorExact => Array.IndexOf(s_creatorsOfExactSizes, Text(CreatorApplication)) >= 0;
 
     /// <summary>The size that a guest sees under QEMU, in bytes.</summary>
     internal ulong GuestSize => IsSizeExact ? CurrentSize / SectorSize * SectorSize : (ulong)GeometrySize;

@@ -69,6 +69,32 @@ internal readonly record struct VhdSize(long Bytes, ushort Cylinders, byte Heads
         }
     }
 
+    /// <summary>The size of a disk that is made larger or smaller, which shows every reader the same size.</summary>
+    /// <remarks>
+    /// A creator whose sizes all readers trust keeps the specification's geometry, which is at most the size: vhd-util
+    /// takes a greater one for damage. Others get the one that makes the size exact.
+    /// </remarks>
+    /// <param name="footer">The disk's footer so far.</param>
+    /// <param name="size">The new size in bytes; it is rounded up to sectors.</param>
+    /// <exception cref="ImageOptionException">The disk is too large for the format.</exception>
+    internal static VhdSize For(VhdFooter footer, long size)
+    {
+        var exact = For(new WriterOptions { VirtualSize = size });
+        if (!footer.IsCreatorExact)
+        {
+            return exact;
+        }
+
+        var sectors = Math.Min(exact.Bytes / VhdFooter.SectorSize, GreatestCylinders * 16L * 255);
+        var (cylinders, heads, perTrack) = GeometryBelow(sectors);
+        return exact with
+        {
+            Cylinders = (ushort)cylinders,
+            Heads = (byte)heads,
+            SectorsPerTrack = (byte)perTrack,
+        };
+    }
+
     private static (long Cylinders, long Heads, long SectorsPerTrack) GeometryBelow(long sectors)
     {
         if (sectors >= GreatestCylinders * 16L * 63)
