@@ -14,21 +14,40 @@ internal static class VhdReader
 {
     // A relative name says most surely which file is meant: it still holds when the chain has been moved.
     private static readonly uint[] s_locatorOrder =
-        [VhdParentLocator.WindowsRelative, VhdParentLocator.WindowsAbsolute, VhdParentLocator.MacUrl];
+        [VhdParentLocator.WindowsRelative, VhdParentLocator.MacUrl, VhdParentLocator.WindowsAbsolute];
 
     internal static async ValueTask<ImageMap> OpenAsync(
         IByteSource source, ReaderContext context, CancellationToken cancellationToken)
+    {
+        var structures = await ReadStructuresAsync(source, cancellationToken).ConfigureAwait(false);
+        if (structures.Header is not { } header)
+        {
+            return new LinearMap(source, 0, (long)structures.Footer.GuestSize);
+        }
+
+        var map = new VhdMap(source, structures.Footer, header, structures.DataEnd);
+        return structures.Footer.DiskType == VhdDiskType.Differencing
+            ? new LayeredMap(
+                map, await OpenParentAsync(source, header, context, cancellationToken).ConfigureAwait(false))
+            : map;
+    }
+
+    /// <summary>Reads footer and header, which are then possible and fit the file.</summary>
+    /// <exception cref="ImageFormatException">They are not.</exception>
+    internal static async ValueTask<VhdStructures> ReadStructuresAsync(
+        IByteSource source, CancellationToken cancellationToken)
     {
         var fileLength = await source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         var tail = new byte[Math.Min(VhdFooter.Length, fileLength)];
         await ReadWholeAsync(source, fileLength - tail.Length, tail, "footer", cancellationToken)
             .ConfigureAwait(false);
         var end = VhdFormat.FindFooter(tail);
+        var dataEnd = fileLength - end.Length;
         var head = new byte[tail.Length];
         await ReadWholeAsync(source, 0, head, "footer's copy", cancellationToken).ConfigureAwait(false);
         if (head.Length < VhdFooter.Length || !head.AsSpan().StartsWith(VhdFooter.Cookie))
         {
-            return OpenFixed(source, end, fileLength);
+            return new VhdStructures(ParseFixed(end, fileLength), null, dataEnd);
         }
 
         var footer = VhdFooter.Parse(head);
@@ -49,12 +68,7 @@ internal static class VhdReader
         Refuse(CheckNames.Version, VhdSafetyChecks.FindUnknownVersion(header));
         Refuse(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer, header));
         Refuse(CheckNames.Tables, VhdSafetyChecks.FindTableBeyondEnd(header, fileLength));
-        var map = new VhdMap(source, footer, header, fileLength - end.Length);
-        return footer.DiskType == VhdDiskType.Differencing
-            ? new LayeredMap(
-                map,
-                await OpenParentAsync(source, header, fileLength, context, cancellationToken).ConfigureAwait(false))
-            : map;
+        return new VhdStructures(footer, header, dataEnd);
     }
 
     /// <summary>Fills a buffer from the file.</summary>
@@ -71,7 +85,7 @@ internal static class VhdReader
         }
     }
 
-    private static LinearMap OpenFixed(IByteSource source, ReadOnlyMemory<byte> end, long fileLength)
+    private static VhdFooter ParseFixed(ReadOnlyMemory<byte> end, long fileLength)
     {
         if (end.Length == 0)
         {
@@ -93,19 +107,18 @@ internal static class VhdReader
         Refuse(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer, fileLength, end.Length));
         return VhdSafetyChecks.FindCutShort(footer, fileLength, end.Length) is { } cut
             ? throw new TruncatedImageException(cut)
-            : new LinearMap(source, 0, (long)footer.GuestSize);
+            : footer;
     }
 
     private static async ValueTask<ImageMap> OpenParentAsync(
         IByteSource source,
         VhdDynamicHeader header,
-        long fileLength,
         ReaderContext context,
         CancellationToken cancellationToken)
     {
         // vhd-util puts VHDs over raw images, which have no identity. What should have one is never taken for raw.
         var format = header.ParentUniqueId == Guid.Empty ? ImageFormat.Raw : ImageFormat.Vhd;
-        var names = await ReadNamesAsync(source, header, fileLength, cancellationToken).ConfigureAwait(false);
+        var names = await ReadNamesAsync(source, header, cancellationToken).ConfigureAwait(false);
         var parent = await context.OpenFirstParentAsync(names, format, cancellationToken).ConfigureAwait(false)
             ?? throw new ImageFormatException(
                 CheckNames.Parent, "The VHD depends on a parent, but names it in no way that can be read.");
@@ -119,8 +132,9 @@ internal static class VhdReader
     }
 
     private static async ValueTask<List<string>> ReadNamesAsync(
-        IByteSource source, VhdDynamicHeader header, long fileLength, CancellationToken cancellationToken)
+        IByteSource source, VhdDynamicHeader header, CancellationToken cancellationToken)
     {
+        var fileLength = await source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         var names = new List<string>();
         foreach (var code in s_locatorOrder)
         {
@@ -154,3 +168,9 @@ internal static class VhdReader
         }
     }
 }
+
+/// <summary>What describes a VHD.</summary>
+/// <param name="Footer">The footer that readers go by.</param>
+/// <param name="Header">The dynamic header; null: the disk is fixed.</param>
+/// <param name="DataEnd">Where the footer at the file's end begins, in bytes; the file's length where it is missing.</param>
+internal sealed record VhdStructures(VhdFooter Footer, VhdDynamicHeader? Header, long DataEnd);

@@ -17,6 +17,19 @@ internal static class VhdxReader
     internal static async ValueTask<ImageMap> OpenAsync(
         IByteSource source, ReaderContext context, CancellationToken cancellationToken)
     {
+        var (replayed, header, regions, metadata, fileLength) =
+            await ReadStructuresAsync(source, cancellationToken).ConfigureAwait(false);
+        var map = new VhdxMap(replayed, header, regions, metadata, fileLength);
+        return metadata.FileParameters!.Value.HasParent
+            ? new LayeredMap(map, await OpenParentAsync(metadata, context, cancellationToken).ConfigureAwait(false))
+            : map;
+    }
+
+    /// <summary>Reads header, regions and metadata, which are then possible and fit the file.</summary>
+    /// <exception cref="ImageFormatException">They are not.</exception>
+    internal static async ValueTask<VhdxStructures> ReadStructuresAsync(
+        IByteSource source, CancellationToken cancellationToken)
+    {
         async ValueTask<ReadOnlyMemory<byte>> ReadAsync(
             long offset, int length, string what, CancellationToken innerToken)
         {
@@ -57,10 +70,7 @@ internal static class VhdxReader
             VhdxSafetyChecks.FindImpossibleMetadata(
                 metadata, Array.Find(regions, one => one.Id == VhdxIds.BatRegion)));
 
-        var map = new VhdxMap(source, header, regions, metadata, fileLength);
-        return metadata.FileParameters!.Value.HasParent
-            ? new LayeredMap(map, await OpenParentAsync(metadata, context, cancellationToken).ConfigureAwait(false))
-            : map;
+        return new VhdxStructures(source, header, regions, metadata, fileLength);
     }
 
     /// <summary>Fills a buffer from the file.</summary>
@@ -135,3 +145,12 @@ internal static class VhdxReader
         }
     }
 }
+
+/// <summary>What describes a VHDX.</summary>
+/// <param name="Source">The file, its log replayed.</param>
+/// <param name="Header">The current header.</param>
+/// <param name="Regions">The regions, which do not overlap.</param>
+/// <param name="Metadata">Metadata that is possible.</param>
+/// <param name="FileLength">The file's length in bytes, once its log has been replayed.</param>
+internal sealed record VhdxStructures(
+    IByteSource Source, VhdxHeader Header, VhdxRegion[] Regions, VhdxMetadata Metadata, long FileLength);
