@@ -5,7 +5,6 @@ using ImageUtils.Errors;
 using ImageUtils.Inspection;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
-using ImageUtils.Qemu;
 using ImageUtils.Safety;
 using ImageUtils.VhdChains;
 
@@ -13,7 +12,7 @@ namespace ImageUtils.PowerShell.Commands;
 
 /// <summary>Makes empty VHDs and VHDXs with the parameters of Hyper-V's New-VHD.</summary>
 [Cmdlet(VerbsCommon.New, "VhdImage", DefaultParameterSetName = DynamicSet, SupportsShouldProcess = true)]
-[OutputType(typeof(QemuImageInfo))]
+[OutputType(typeof(VhdImageInfo))]
 public sealed class NewVhdImageCommand : ImageUtilsCmdlet
 {
     private const string DynamicSet = "Dynamic";
@@ -165,9 +164,14 @@ public sealed class NewVhdImageCommand : ImageUtilsCmdlet
                 Preallocation = Preallocation,
             },
         };
-        var made = AwaitWithProgress(
-            _ => ImageCreator.CreateAsync(request, StopToken), $"Making {System.IO.Path.GetFileName(path)}");
-        WriteObject(QemuImageInfo.FromInspection(path, made));
+        WriteObject(AwaitWithProgress(_ => MakeAsync(request), $"Making {System.IO.Path.GetFileName(path)}"));
+    }
+
+    private async Task<VhdImageInfo> MakeAsync(ImageCreationRequest request)
+    {
+        await ImageCreator.CreateAsync(request, StopToken);
+        return await VhdImageInfo.ReadAsync(
+            request.Path, new OpenOptions { Inspection = _inspection, ClaimedFormat = request.Format }, StopToken);
     }
 
     private ImageFormat FormatOf(string path)

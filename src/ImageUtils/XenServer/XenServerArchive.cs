@@ -173,13 +173,24 @@ internal sealed class XenServerArchive
     private async ValueTask TakeAsync(
         TarEntry entry, string? target, Action<long>? onPosition, CancellationToken cancellationToken)
     {
+        if (entry.DataStream is null)
+        {
+            // Nothing is left of it: it is empty, or the reader has read it.
+            if (target is not null)
+            {
+                Open(target).Dispose();
+            }
+
+            return;
+        }
+
         var before = UnpackedBytes - entry.Length;
         using var handle = target is null ? null : Open(target);
         var sink = handle is null ? null : new FileByteSink(handle, target!, isZeroed: true);
         for (var at = 0L; at < entry.Length;)
         {
             var piece = _buffer.AsMemory(0, (int)Math.Min(_buffer.Length, entry.Length - at));
-            var read = await entry.DataStream!
+            var read = await entry.DataStream
                 .ReadAtLeastAsync(piece, piece.Length, throwOnEndOfStream: false, cancellationToken)
                 .ConfigureAwait(false);
             if (read < piece.Length)

@@ -80,19 +80,7 @@ internal readonly record struct VhdSize(long Bytes, ushort Cylinders, byte Heads
     internal static VhdSize For(VhdFooter footer, long size)
     {
         var exact = For(new WriterOptions { VirtualSize = size });
-        if (!footer.IsCreatorExact)
-        {
-            return exact;
-        }
-
-        var sectors = Math.Min(exact.Bytes / VhdFooter.SectorSize, GreatestCylinders * 16L * 255);
-        var (cylinders, heads, perTrack) = GeometryBelow(sectors);
-        return exact with
-        {
-            Cylinders = (ushort)cylinders,
-            Heads = (byte)heads,
-            SectorsPerTrack = (byte)perTrack,
-        };
+        return footer.IsCreatorExact ? exact : new VhdSize(exact.Bytes, GreatestCylinders, 16, 255);
     }
 
     private static (long Cylinders, long Heads, long SectorsPerTrack) GeometryBelow(long sectors)
