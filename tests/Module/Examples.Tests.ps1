@@ -31,6 +31,7 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         Copy-Item "$data/disk-dynamic.vhd" disk.vhd
         Copy-Item "$data/disk-dynamic.vhd" old.vhd
         Copy-Item "$data/disk-stream.vmdk" disk.vmdk
+        foreach ($name in 'image', 'one', 'two') { Copy-Item "$data/vhd-util/exported.tar.gz" "$name.tar.gz" }
         $null = New-Item -ItemType Directory out
         $volume = "$TestDrive/volume"
         $new = ConvertTo-SecureString secret -AsPlainText -Force
