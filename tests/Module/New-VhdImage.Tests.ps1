@@ -29,15 +29,14 @@ Describe 'New-VhdImage' {
     It 'makes differencing disks, whose parent is found from the current location' {
         $null = New-Item -ItemType Directory sub
         foreach ($extension in 'vhd', 'vhdx') {
-            $null = New-VhdImage "base.$extension" 8MB
+            $base = New-VhdImage "base.$extension" 8MB
             $child = New-VhdImage -Path "sub/child.$extension" -ParentPath "base.$extension" -Differencing
-            $child.VhdType, $child.Size, $child.ParentId | Should -Be 'Differencing', 8MB, (Test-ImageFormat "base.$extension").Details.(
-                $extension -eq 'vhd' ? 'UniqueId' : 'DataWriteGuid')
+            $child.VhdType, $child.Size, $child.ParentId | Should -Be 'Differencing', 8MB, $base.UniqueId
             $child.ParentPath | Should -Match 'base'
             (New-VhdImage "sub/grandchild.$extension" -ParentPath "sub/child.$extension" -Size 9MB -AllowBackingFile .).Size |
                 Should -Be 9MB
             { New-VhdImage "x.$extension" -ParentPath "sub/grandchild.$extension" -ErrorAction Stop } |
-                Should -Throw -ErrorId 'ImageUnsafe*'
+                Should -Throw -ErrorId 'ImageIsUnsafe*'
         }
     }
 
