@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.IO;
+using ImageUtils.Mapping;
 using ImageUtils.Safety;
 
 namespace ImageUtils.VhdChains;
@@ -98,6 +99,45 @@ internal sealed partial class VhdEditor : IDisposable
         }
     }
 
+    /// <summary>
+    /// Completes a change that was interrupted when the footer's copy at byte 0 was written, and the one at the end not
+    /// yet. Until then the inspector says that both differ; no data is concerned.
+    /// </summary>
+    /// <param name="path">Any file. What is no dynamic or differencing VHD with a good copy is left alone.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>Whether there was something to complete.</returns>
+    /// <exception cref="ImageFileException">It cannot be read.</exception>
+    /// <exception cref="ImageFormatException">It is damaged otherwise.</exception>
+    /// <exception cref="ImageWriteException">It is in use, or cannot be written.</exception>
+    internal static async ValueTask<bool> MendAsync(string path, CancellationToken cancellationToken)
+    {
+        using (var source = FileByteSource.Open(path))
+        {
+            var head = new byte[VhdFooter.Length];
+            var tail = new byte[VhdFooter.Length];
+            if (await source.ReadAsync(0, head, cancellationToken).ConfigureAwait(false) < head.Length
+                || !head.AsSpan().StartsWith(VhdFooter.Cookie)
+                || VhdSafetyChecks.FindWrongChecksum("", head, VhdFooter.ChecksumOffset) is not null)
+            {
+                return false;
+            }
+
+            // What only differs in what readers do not go by is no interrupted change.
+            await source.ReadTailAsync(tail, cancellationToken).ConfigureAwait(false);
+            var end = VhdFormat.FindFooter(tail);
+            if (end.Length == 0
+                || VhdSafetyChecks.FindWrongChecksum("", end.Span, VhdFooter.ChecksumOffset) is not null
+                || VhdSafetyChecks.FindDisagreement(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
+            {
+                return false;
+            }
+        }
+
+        using var file = ImageLock.Acquire(path);
+        using var editor = await OpenAsync(file, file.Sink, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
     /// <summary>A footer for another size: current size, and a geometry that goes with it.</summary>
     /// <exception cref="ImageOptionException">The size is more than a VHD can have.</exception>
     internal static VhdFooter WithSize(VhdFooter footer, long size)
@@ -113,6 +153,15 @@ internal sealed partial class VhdEditor : IDisposable
     }
 
     public void Dispose() => _source.Dispose();
+
+    /// <summary>What the disk has itself, up to Hyper-V's end; null where QEMU's is the same, or the disk is fixed.</summary>
+    internal ImageMap? OpenToCurrentSize() => Header is not null && Footer.CurrentSize > Footer.GuestSize
+        ? new VhdMap(
+            _source,
+            Footer with { Cylinders = ushort.MaxValue, Heads = 16, SectorsPerTrack = 255 },
+            Dynamic,
+            _footerOffset)
+        : null;
 
     /// <summary>The host offset of a block's bitmap; null: it has no place. Blocks that were added have one at once.</summary>
     internal long? FindBlock(long block) =>

@@ -1,0 +1,156 @@
+using ImageUtils.Conversion;
+using ImageUtils.Errors;
+using ImageUtils.Formats.Vhd;
+using ImageUtils.IO;
+using ImageUtils.Mapping;
+using ImageUtils.Resizing;
+
+namespace ImageUtils.VhdChains;
+
+/// <summary>
+/// Changes the size of VHDs in place, differencing ones too; of VHDXs, and of fixed VHDs that shrink, by a new file that
+/// takes the name. Whenever it is interrupted, the disk has the old size or the new one, and its data.
+/// </summary>
+public static class VhdResizer
+{
+    /// <summary>Changes one disk's size. What is added reads as zeros.</summary>
+    /// <param name="request">What is asked for. The engine is this library; parents beside the disk may be read.</param>
+    /// <param name="progress">Is told how far a rewrite is.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="ImageResizeException">It cannot or must not have the size.</exception>
+    /// <exception cref="ImageOptionException">The size is impossible.</exception>
+    /// <exception cref="ImageFileException">The disk, or a parent, cannot be read.</exception>
+    /// <exception cref="ImageFormatException">It is damaged, or cannot be changed in place.</exception>
+    /// <exception cref="ImageUnsafeException">It, or a parent, failed a check.</exception>
+    /// <exception cref="ImageWriteException">It is in use, or cannot be written.</exception>
+    /// <exception cref="VhdChainException">It is neither a VHD nor a VHDX.</exception>
+    public static async Task<ImageResizeResult> ResizeAsync(
+        ImageResizeRequest request,
+        IProgress<ConversionProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var path = Destination.Resolve(request.Path);
+        await VhdEditor.MendAsync(path, cancellationToken).ConfigureAwait(false);
+        request = request with
+        {
+            Path = path,
+            Engine = ConversionEngine.Native,
+            Source = request.Source with
+            {
+                Inspection = new ParentSearch(request.Source.Inspection, Path.GetDirectoryName(path)).Options,
+            },
+        };
+        return await ResizeInPlaceAsync(request, cancellationToken).ConfigureAwait(false)
+            ?? await ImageResizer.ResizeAsync(request, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    // Null: it is to be written anew.
+    private static async Task<ImageResizeResult?> ResizeInPlaceAsync(
+        ImageResizeRequest request, CancellationToken cancellationToken)
+    {
+        using var held = ImageLock.Acquire(request.Path);
+        using var image = await ImageOpener.OpenAsync(request.Path, request.Source, cancellationToken)
+            .ConfigureAwait(false);
+        if (!held.IsSameFileAs(image.File))
+        {
+            throw new SourceChangedException(request.Path);
+        }
+
+        var oldSize = image.Map.VirtualSize;
+        var newSize = ToSectors(request.Size.ApplyTo(oldSize));
+        ThrowIfOther(image);
+        ImageResizer.ThrowIfShrinkNotAllowed(request, request.Path, oldSize, newSize);
+        if (newSize == oldSize)
+        {
+            return new ImageResizeResult(request.Path, image.Format, oldSize, oldSize, ResizeMethod.Unchanged);
+        }
+
+        if (image.Format == ImageFormat.Vhdx || (image.Inspection.Subformat == "fixed" && newSize < oldSize))
+        {
+            return null;
+        }
+
+        await ImageResizer.ThrowIfDataBeyondAsync(image, newSize, cancellationToken).ConfigureAwait(false);
+        if (image.BasedOn.Count > 0 && newSize > oldSize)
+        {
+            await ThrowIfParentShowsAsync(request, image, oldSize, cancellationToken).ConfigureAwait(false);
+        }
+
+        using var editor = await VhdEditor.OpenAsync(held, held.Sink, cancellationToken).ConfigureAwait(false);
+        if (newSize < oldSize)
+        {
+            await ThrowIfHiddenDataAsync(editor, image, cancellationToken).ConfigureAwait(false);
+            await editor.ShrinkAsync(newSize, cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            await editor.GrowAsync(newSize, cancellationToken).ConfigureAwait(false);
+        }
+
+        await editor.FinishAsync(cancellationToken).ConfigureAwait(false);
+        return new ImageResizeResult(
+            request.Path, image.Format, oldSize, editor.VirtualSize, ResizeMethod.InPlace);
+    }
+
+    private static long ToSectors(long size) => (size + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
+
+    private static void ThrowIfOther(OpenedImage image)
+    {
+        if (image.Format is not (ImageFormat.Vhd or ImageFormat.Vhdx))
+        {
+            throw new VhdChainException(
+                VhdChainProblem.NotUsable, image.Path,
+                $"It is {image.Format.ToName()}, neither a VHD nor a VHDX. Use Resize-DiskImage.");
+        }
+
+        if (image.Format == ImageFormat.Vhdx && image.Inspection.Subformat == "differencing")
+        {
+            throw new ImageResizeException(
+                ImageResizeProblem.HasParent, image.Path,
+                "It is a differencing VHDX, which would have to be written anew without its parent. Merge it with "
+                + "Merge-VhdChain -Destination, and resize the result; or resize it with Hyper-V.");
+        }
+
+        if (image.File.IsBlockDevice)
+        {
+            throw new ImageResizeException(
+                ImageResizeProblem.BlockDevice, image.Path, "It is on a block device. Convert it to a file.");
+        }
+    }
+
+    // A parent that is larger than its child has data there that the child never showed.
+    private static async ValueTask ThrowIfParentShowsAsync(
+        ImageResizeRequest request, OpenedImage image, long oldSize, CancellationToken cancellationToken)
+    {
+        var isRaw = image.Inspection.Details is VhdDetails { ParentId: { } id } && id == Guid.Empty;
+        using var parent = await ImageOpener.OpenAsync(
+            image.BasedOn[0],
+            request.Source with { ClaimedFormat = ImageFormat.Unknown, KnownRaw = isRaw, Snapshot = null },
+            cancellationToken).ConfigureAwait(false);
+        if (parent.Map.VirtualSize > oldSize
+            && await GuestTail.FindLastDataAsync(parent.Map, oldSize, cancellationToken).ConfigureAwait(false)
+                is { } last)
+        {
+            throw new ImageResizeException(
+                ImageResizeProblem.HasParent, image.Path,
+                $"Its parent '{parent.Path}' is larger, and has data up to byte {last}, which would appear in the space "
+                + "that is added. Merge the disk into its parent first.");
+        }
+    }
+
+    // Where the geometry makes QEMU's disk smaller than Hyper-V's, something can be between both ends.
+    private static async ValueTask ThrowIfHiddenDataAsync(
+        VhdEditor editor, OpenedImage image, CancellationToken cancellationToken)
+    {
+        if (editor.OpenToCurrentSize() is { } map
+            && await GuestTail.FindLastDataAsync(map, editor.VirtualSize, cancellationToken).ConfigureAwait(false)
+                is { } last)
+        {
+            throw new ImageResizeException(
+                ImageResizeProblem.DataBeyondEnd, image.Path,
+                $"Hyper-V takes it for a disk of {editor.Footer.CurrentSize} bytes, and it has data up to byte {last}. "
+                + "Shrink the partitions and file systems on it first.");
+        }
+    }
+}
