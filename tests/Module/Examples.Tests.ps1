@@ -31,7 +31,9 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         Copy-Item "$data/disk-dynamic.vhd" disk.vhd
         Copy-Item "$data/disk-dynamic.vhd" old.vhd
         Copy-Item "$data/disk-stream.vmdk" disk.vmdk
-        $null = New-Item -ItemType Directory out
+        foreach ($name in 'image', 'one', 'two') { Copy-Item "$data/vhd-util/exported.tar.gz" "$name.tar.gz" }
+        $null = New-Item -ItemType Directory out, vhds
+        'grown.vhd', 'vhds/grown.vhd' | ForEach-Object { Copy-Item "$data/disk-dynamic.vhd" $_ }
         $volume = "$TestDrive/volume"
         $new = ConvertTo-SecureString secret -AsPlainText -Force
         qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
