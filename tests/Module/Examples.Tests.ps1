@@ -53,7 +53,6 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         $null = New-DiskImage chain/leaf.vhd -BackingFile base.vhd
         Copy-Item chain/leaf.vhd image/0.vhd
         Copy-Item chain/base.vhd image/1.vhd
-
         $null = New-DiskImage parent.vhd -Size 20MB
         $null = New-DiskImage child.vhd -BackingFile parent.vhd -AllowBackingFile .
         $null = New-Item -ItemType Directory export
