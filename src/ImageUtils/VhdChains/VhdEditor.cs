@@ -130,7 +130,7 @@ internal sealed partial class VhdEditor : IDisposable
             var end = VhdFormat.FindFooter(tail);
             if (end.Length == 0
                 || VhdSafetyChecks.FindWrongChecksum("", end.Span, VhdFooter.ChecksumOffset) is not null
-                || VhdSafetyChecks.FindDisagreement(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
+                || VhdSafetyChecks.FindDifference(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
             {
                 return false;
             }
