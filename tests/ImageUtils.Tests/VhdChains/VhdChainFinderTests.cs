@@ -1,7 +1,6 @@
 using System.Text;
 using ImageUtils.Builders;
 using ImageUtils.Errors;
-using ImageUtils.Formats.Vhd;
 using ImageUtils.Tests.Support;
 using ImageUtils.VhdChains;
 
