@@ -8,8 +8,8 @@ namespace ImageUtils.VhdChains;
 internal sealed partial class VhdEditor
 {
     /// <summary>
-    /// Makes the disk larger; what is added reads as zeros, or shows what a larger parent has there. Nothing happens where
-    /// it has the size already.
+    /// Makes the disk larger; what is added reads as zeros, or shows what a larger parent has there. Nothing happens
+    /// where it has the size already.
     /// </summary>
     /// <remarks>
     /// The footer's size comes last: a table with more entries than the size needs is valid. A fixed disk gets a footer
@@ -45,8 +45,8 @@ internal sealed partial class VhdEditor
         {
             throw new ImageOptionException(
                 "Size",
-                $"A VHD with blocks of {BlockSize} bytes can have {MostTableEntries * BlockSize} bytes at most where it "
-                + "is changed in place. Convert it, with greater blocks.");
+                $"A VHD with blocks of {BlockSize} bytes can have {MostTableEntries * BlockSize} bytes at most where "
+                + "it is changed in place. Convert it, with greater blocks.");
         }
 
         await ClearBehindAsync((long)footer.CurrentSize, cancellationToken).ConfigureAwait(false);

@@ -268,7 +268,11 @@ public sealed class VhdEditorTests : IDisposable
 
     // Runs a change, looks at its end first, then at many states that a crash could leave, some of which are mended.
     private async Task CheckAsync(
-        SparseMemory first, Random random, Func<VhdEditor, ValueTask> change, Action<IByteSource, bool> check, long? size)
+        SparseMemory first,
+        Random random,
+        Func<VhdEditor, ValueTask> change,
+        Action<IByteSource, bool> check,
+        long? size)
     {
         var path = Save(first);
         Assert.Empty(SampleVhd.Problems(path));
@@ -281,6 +285,8 @@ public sealed class VhdEditorTests : IDisposable
         }
 
         Assert.Empty(SampleVhd.Problems(path));
+        var report = await VhdImageCheck.RunAsync(path);
+        Assert.Empty(report.Problems.Where(problem => !problem.Contains("parent", StringComparison.Ordinal)));
         using (var after = FileByteSource.Open(path))
         {
             check(after, true);
