@@ -17,8 +17,8 @@ public sealed class RepairVhdChainCommand : VhdCmdlet<IReadOnlyList<string>>
     protected override bool MayWorkBeside => false;
 
     /// <inheritdoc/>
-    protected override ValueTask<IReadOnlyList<string>> WorkAsync(string path) => ValueTask.FromResult<IReadOnlyList<string>>(
-        Directory.Exists(path) ? DisksIn(path) : [path]);
+    protected override ValueTask<IReadOnlyList<string>> WorkAsync(string path) =>
+        ValueTask.FromResult<IReadOnlyList<string>>(Directory.Exists(path) ? DisksIn(path) : [path]);
 
     /// <inheritdoc/>
     protected override void Emit(string path, IReadOnlyList<string> result) => _paths.AddRange(result);

@@ -300,7 +300,7 @@ public sealed class VhdEditorTests : IDisposable
             var tail = new byte[VhdFooter.Length];
             await state.ReadTailAsync(tail, default);
             Assert.True(tail.AsSpan().StartsWith(VhdFooter.Cookie), $"No footer at the end: {state.Name}");
-            if (index++ % 5 == 0)
+            if (index++ % 8 == 0)
             {
                 await MendAsync(state, check);
             }
