@@ -18,13 +18,19 @@
         'Compare-DiskImage'
         'Convert-DiskImage'
         'ConvertFrom-QemuImageInfo'
+        'Expand-XenServerImage'
         'Get-DiskImageMap'
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
+        'Get-VhdChain'
+        'Get-VhdImage'
         'Measure-DiskImage'
+        'Merge-VhdChain'
         'New-DiskImage'
         'New-ImagePolicy'
+        'New-VhdImage'
+        'Optimize-VhdImage'
         'Repair-VhdChain'
         'Resize-DiskImage'
         'Resize-VhdImage'
@@ -33,6 +39,7 @@
         'Test-ImageFormat'
         'Test-ImageSpace'
         'Test-QemuImageVersion'
+        'Test-VhdImage'
     )
     PrivateData          = @{
         PSData = @{

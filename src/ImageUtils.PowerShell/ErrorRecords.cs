@@ -112,6 +112,12 @@ internal static class ErrorRecords
             VhdChainProblem.ParentShared => ErrorCategory.ResourceBusy,
             _ => ErrorCategory.InvalidData,
         },
+        XenServerImageException archive => archive.Problem switch
+        {
+            XenServerImageProblem.UnsafeEntry => ErrorCategory.SecurityError,
+            XenServerImageProblem.TooLarge => ErrorCategory.LimitsExceeded,
+            _ => ErrorCategory.InvalidData,
+        },
         ImageResizeException resize => resize.Problem switch
         {
             ImageResizeProblem.BlockDevice or ImageResizeProblem.NotResizable => ErrorCategory.NotImplemented,

@@ -31,7 +31,9 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         Copy-Item "$data/disk-dynamic.vhd" disk.vhd
         Copy-Item "$data/disk-dynamic.vhd" old.vhd
         Copy-Item "$data/disk-stream.vmdk" disk.vmdk
-        $null = New-Item -ItemType Directory out
+        foreach ($name in 'image', 'one', 'two') { Copy-Item "$data/vhd-util/exported.tar.gz" "$name.tar.gz" }
+        $null = New-Item -ItemType Directory out, vhds
+        'grown.vhd', 'vhds/grown.vhd' | ForEach-Object { Copy-Item "$data/disk-dynamic.vhd" $_ }
         $volume = "$TestDrive/volume"
         $new = ConvertTo-SecureString secret -AsPlainText -Force
         qemu-img create -q -f qcow2 -b disk.qcow2 -F qcow2 overlay.qcow2
@@ -42,6 +44,15 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
             qemu-img create -q -f luks --object secret,id=s,file=key -o key-secret=s,iter-time=10 volume.luks 1M 2>$null
             if ($LASTEXITCODE -eq 0) { break }
         }
+        $null = New-Item -ItemType Directory merge
+        $null = New-DiskImage merge/2.vhd -Size 20MB
+        $null = New-DiskImage merge/1.vhd -BackingFile 2.vhd -AllowBackingFile merge
+        $null = New-DiskImage merge/0.vhd -BackingFile 1.vhd -AllowBackingFile merge
+        $null = New-Item -ItemType Directory chain, image
+        $null = New-DiskImage chain/base.vhd -Size 8MB
+        $null = New-DiskImage chain/leaf.vhd -BackingFile base.vhd
+        Copy-Item chain/leaf.vhd image/0.vhd
+        Copy-Item chain/base.vhd image/1.vhd
         $null = New-DiskImage parent.vhd -Size 20MB
         $null = New-DiskImage child.vhd -BackingFile parent.vhd -AllowBackingFile .
         $null = New-Item -ItemType Directory export

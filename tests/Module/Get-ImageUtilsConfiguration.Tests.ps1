@@ -95,7 +95,9 @@ Describe 'Get-ImageUtilsConfiguration' {
             $env:IMAGEUTILS_ALLOWED_VMDK_TYPES = 'monolithicSparse'
             Test-ImageFormat $vmdk -Quiet | Should -BeFalse
             Test-ImageFormat $vmdk -Quiet -AllowedVmdkType streamOptimized | Should -BeTrue
-            Test-ImageFormat $vmdk -Quiet -Policy (New-ImagePolicy) | Should -BeTrue
+            Test-ImageFormat $vmdk -Quiet -Policy (New-ImagePolicy) | Should -BeFalse
+            Test-ImageFormat $vmdk -Quiet -Policy @{ AllowedFormats = 'vmdk' } | Should -BeFalse
+            Test-ImageFormat $vmdk -Quiet -Policy (New-ImagePolicy -AllowedVmdkType streamOptimized) | Should -BeTrue
         }
 
         It 'limits qemu-img, unless a parameter does' {

@@ -27,4 +27,7 @@ public enum ConversionStage
 
     /// <summary>Finding out how large the result would be.</summary>
     Measuring,
+
+    /// <summary>Taking the parts of an image out of an archive.</summary>
+    Unpacking,
 }

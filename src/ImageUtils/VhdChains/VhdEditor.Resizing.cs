@@ -25,17 +25,50 @@ internal sealed partial class VhdEditor
             return;
         }
 
+        await PrepareGrowthAsync(size, cancellationToken).ConfigureAwait(false);
+
         // Hyper-V's end can be behind QEMU's, which comes from the geometry: nothing is cut off.
         var footer = WithSize(Footer, Math.Max(size, (long)Footer.CurrentSize));
         if (Header is null)
         {
-            var oldEnd = _footerOffset;
-            await MoveFooterAsync((long)footer.CurrentSize, cancellationToken).ConfigureAwait(false);
-            await Sink.WriteZeroesAsync(
-                oldEnd, Math.Min(VhdFooter.Length, _footerOffset - oldEnd), cancellationToken).ConfigureAwait(false);
+            await GrowFixedAsync(footer, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        await CommitAsync(cancellationToken).ConfigureAwait(false);
+        await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+        await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
+    }
+
+    // What is behind the old end is not the disk's yet; after an interruption that is a footer, and more.
+    private async ValueTask GrowFixedAsync(VhdFooter footer, CancellationToken cancellationToken)
+    {
+        var (oldSize, size) = ((long)Footer.CurrentSize, (long)footer.CurrentSize);
+        await MoveFooterAsync(size, cancellationToken).ConfigureAwait(false);
+        await Sink.WriteZeroesAsync(oldSize, size - oldSize, cancellationToken).ConfigureAwait(false);
+        await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+        await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
+        if (_footerOffset > size)
+        {
+            await Sink.WriteAsync(size, _footerBytes, cancellationToken).ConfigureAwait(false);
             await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
-            await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
-            _dataEnd = _footerOffset;
+            await Sink.SetLengthAsync(size + VhdFooter.Length, cancellationToken).ConfigureAwait(false);
+            await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        _footerOffset = _dataEnd = size;
+    }
+
+    /// <summary>
+    /// Makes the table long enough for another size, which the disk does not have yet: what is then written behind its
+    /// end is seen once it has grown. Nothing happens to a fixed disk, or where that was done before.
+    /// </summary>
+    /// <inheritdoc cref="GrowAsync" path="/exception"/>
+    internal async ValueTask PrepareGrowthAsync(long size, CancellationToken cancellationToken)
+    {
+        var footer = WithSize(Footer, Math.Max(size, (long)Footer.CurrentSize));
+        if (Header is null || (long)footer.CurrentSize <= _preparedSize)
+        {
             return;
         }
 
@@ -55,7 +88,7 @@ internal sealed partial class VhdEditor
             await GrowTableAsync(entries, (long)footer.CurrentSize, cancellationToken).ConfigureAwait(false);
         }
 
-        await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
+        _preparedSize = (long)footer.CurrentSize;
     }
 
     /// <summary>Makes the disk smaller; the caller has seen that nothing is behind its new end.</summary>

@@ -43,6 +43,9 @@ internal sealed partial class VhdEditor : IDisposable
     private long _footerOffset;
     private long _dataEnd;
 
+    // For what size the table is made, and all behind the end is zero.
+    private long _preparedSize;
+
     private VhdEditor(FileByteSource source, IByteSink sink)
     {
         _source = source;
@@ -128,7 +131,7 @@ internal sealed partial class VhdEditor : IDisposable
             var end = VhdFormat.FindFooter(tail);
             if (end.Length == 0
                 || VhdSafetyChecks.FindWrongChecksum("", end.Span, VhdFooter.ChecksumOffset) is not null
-                || VhdSafetyChecks.FindDisagreement(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
+                || FindInterruption(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
             {
                 return false;
             }
@@ -154,6 +157,10 @@ internal sealed partial class VhdEditor : IDisposable
     }
 
     public void Dispose() => _source.Dispose();
+
+    /// <summary>Whether the footers differ in what is changed in one after the other.</summary>
+    internal static string? FindInterruption(VhdFooter copy, VhdFooter footer) =>
+        VhdSafetyChecks.FindDisagreement(copy, footer) ?? VhdSafetyChecks.FindPendingResize(copy, footer);
 
     /// <summary>
     /// What the disk has itself, up to Hyper-V's end; null where QEMU's is the same, or the disk is fixed.

@@ -5,10 +5,10 @@ namespace ImageUtils.Formats.Vhd;
 
 /// <summary>The size of a disk that is to be written, and the geometry that goes with it.</summary>
 /// <remarks>
-/// Hyper-V, Azure and libvhdi take the current size for the disk's size. QEMU's block/vpc.c takes the geometry instead,
-/// unless it trusts the creator, or the geometry is the greatest that there is, which stands for "too large to say".
-/// An exact size therefore goes with that geometry, as in what qemu-img makes with force_size, and the creator can be
-/// named truly.
+/// Hyper-V, Azure, vhd-util and libvhdi take the current size for the disk's size. QEMU's block/vpc.c takes the geometry
+/// instead, unless it trusts the creator, or the geometry is the greatest that there is, which stands for "too large to
+/// say". <c>vhd-util check</c> refuses a geometry that is larger than the size. An exact size therefore goes with the
+/// geometry below it and a creator that QEMU trusts.
 /// </remarks>
 /// <param name="Bytes">The size in bytes.</param>
 /// <param name="Cylinders">The geometry's cylinders.</param>
@@ -32,7 +32,16 @@ internal readonly record struct VhdSize(long Bytes, ushort Cylinders, byte Heads
         }
 
         var size = (options.VirtualSize + unit - 1) / unit * unit;
-        return options.RoundToGeometry ? Round(size) : new VhdSize(size, GreatestCylinders, 16, 255);
+        return options.RoundToGeometry ? Round(size) : Exact(size);
+    }
+
+    /// <summary>A size, and the geometry that the specification's appendix gives it, which has no more sectors.</summary>
+    /// <param name="size">In bytes; whole sectors.</param>
+    internal static VhdSize Exact(long size)
+    {
+        var (cylinders, heads, perTrack) = GeometryBelow(
+            Math.Min(size / VhdFooter.SectorSize, GreatestCylinders * 16L * 255));
+        return new VhdSize(size, (ushort)cylinders, (byte)heads, (byte)perTrack);
     }
 
     // The algorithm of the specification's appendix gives the geometry below a size; the one for some sectors more is
@@ -71,19 +80,7 @@ internal readonly record struct VhdSize(long Bytes, ushort Cylinders, byte Heads
     internal static VhdSize For(VhdFooter footer, long size)
     {
         var exact = For(new WriterOptions { VirtualSize = size });
-        if (!footer.IsCreatorExact)
-        {
-            return exact;
-        }
-
-        var sectors = Math.Min(exact.Bytes / VhdFooter.SectorSize, GreatestCylinders * 16L * 255);
-        var (cylinders, heads, perTrack) = GeometryBelow(sectors);
-        return exact with
-        {
-            Cylinders = (ushort)cylinders,
-            Heads = (byte)heads,
-            SectorsPerTrack = (byte)perTrack,
-        };
+        return footer.IsCreatorExact ? exact : new VhdSize(exact.Bytes, GreatestCylinders, 16, 255);
     }
 
     private static (long Cylinders, long Heads, long SectorsPerTrack) GeometryBelow(long sectors)

@@ -17,8 +17,9 @@ internal sealed record VhdWriterOptions
 
     internal const long DefaultBlockSize = 2 << 20;
 
-    // Code of this project; the system is what all tools write that do not run on a Mac.
-    private static readonly uint s_creatorApplication = BinaryPrimitives.ReadUInt32BigEndian("imgu"u8);
+    // Hyper-V's code: QEMU takes an unknown creator's geometry for the disk's size. The system is what all tools write
+    // that do not run on a Mac.
+    private static readonly uint s_creatorApplication = BinaryPrimitives.ReadUInt32BigEndian("win "u8);
     private static readonly uint s_creatorHostOs = BinaryPrimitives.ReadUInt32BigEndian("Wi2k"u8);
 
     internal required VhdDiskType DiskType { get; init; }
