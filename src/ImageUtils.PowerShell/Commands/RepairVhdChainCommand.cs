@@ -17,8 +17,8 @@ public sealed class RepairVhdChainCommand : VhdCmdlet<IReadOnlyList<string>>
     protected override bool MayWorkBeside => false;
 
     /// <inheritdoc/>
-    protected override ValueTask<IReadOnlyList<string>> WorkAsync(string path) => ValueTask.FromResult(
-        Directory.Exists(path) ? DisksIn(path) : [path]);
+    protected override ValueTask<IReadOnlyList<string>> WorkAsync(string path) =>
+        ValueTask.FromResult<IReadOnlyList<string>>(Directory.Exists(path) ? DisksIn(path) : [path]);
 
     /// <inheritdoc/>
     protected override void Emit(string path, IReadOnlyList<string> result) => _paths.AddRange(result);
@@ -90,7 +90,7 @@ public sealed class RepairVhdChainCommand : VhdCmdlet<IReadOnlyList<string>>
     }
 
     // As XenServer numbers them: child first, up to the first gap. None: the directory itself is said to be no disk.
-    private static IReadOnlyList<string> DisksIn(string directory)
+    private static List<string> DisksIn(string directory)
     {
         var disks = new List<string>();
         while (disks.Count <= VhdChain.MaximumDepth)

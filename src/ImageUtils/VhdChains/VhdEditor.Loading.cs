@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
-using ImageUtils.IO;
 using ImageUtils.Safety;
 
 namespace ImageUtils.VhdChains;
@@ -53,8 +52,8 @@ internal sealed partial class VhdEditor
         if (end.Length == 0)
         {
             throw new TruncatedImageException(
-                $"The VHD has no footer in the last {VhdFooter.Length} of its {length} bytes: the file is cut short, or "
-                + "something was appended to it.");
+                $"The VHD has no footer in the last {VhdFooter.Length} of its {length} bytes: the file is cut short, "
+                + "or something was appended to it.");
         }
 
         end.CopyTo(_footerBytes);
@@ -146,8 +145,8 @@ internal sealed partial class VhdEditor
                 throw new ImageFormatException(
                     CheckNames.Tables,
                     $"The VHD block allocation table has two blocks that overlap, at bytes "
-                    + $"{used[index - 1] * (long)SectorSize} and {used[index] * (long)SectorSize}: a change of one would "
-                    + "damage the other.");
+                    + $"{used[index - 1] * (long)SectorSize} and {used[index] * (long)SectorSize}: a change of one "
+                    + "would damage the other.");
             }
         }
     }
@@ -165,8 +164,8 @@ internal sealed partial class VhdEditor
         {
             throw new ImageFormatException(
                 CheckNames.Checksum,
-                $"The VHD footer's unique id is {Footer.UniqueId} at byte 0, but {id} at byte {_footerOffset}: they are "
-                + "not of one disk.");
+                $"The VHD footer's unique id is {Footer.UniqueId} at byte 0, but {id} at byte {_footerOffset}: they "
+                + "are not of one disk.");
         }
 
         _footerOffset = ToSectors(_footerOffset);

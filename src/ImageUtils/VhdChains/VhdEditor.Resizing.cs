@@ -8,8 +8,8 @@ namespace ImageUtils.VhdChains;
 internal sealed partial class VhdEditor
 {
     /// <summary>
-    /// Makes the disk larger; what is added reads as zeros, or shows what a larger parent has there. Nothing happens where
-    /// it has the size already.
+    /// Makes the disk larger; what is added reads as zeros, or shows what a larger parent has there. Nothing happens
+    /// where it has the size already.
     /// </summary>
     /// <remarks>
     /// The footer's size comes last: a table with more entries than the size needs is valid. A fixed disk gets a footer
@@ -31,19 +31,32 @@ internal sealed partial class VhdEditor
         var footer = WithSize(Footer, Math.Max(size, (long)Footer.CurrentSize));
         if (Header is null)
         {
-            var oldEnd = _footerOffset;
-            await MoveFooterAsync((long)footer.CurrentSize, cancellationToken).ConfigureAwait(false);
-            await Sink.WriteZeroesAsync(
-                oldEnd, Math.Min(VhdFooter.Length, _footerOffset - oldEnd), cancellationToken).ConfigureAwait(false);
-            await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
-            await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
-            _dataEnd = _footerOffset;
+            await GrowFixedAsync(footer, cancellationToken).ConfigureAwait(false);
             return;
         }
 
         await CommitAsync(cancellationToken).ConfigureAwait(false);
         await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
         await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
+    }
+
+    // What is behind the old end is not the disk's yet; after an interruption that is a footer, and more.
+    private async ValueTask GrowFixedAsync(VhdFooter footer, CancellationToken cancellationToken)
+    {
+        var (oldSize, size) = ((long)Footer.CurrentSize, (long)footer.CurrentSize);
+        await MoveFooterAsync(size, cancellationToken).ConfigureAwait(false);
+        await Sink.WriteZeroesAsync(oldSize, size - oldSize, cancellationToken).ConfigureAwait(false);
+        await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+        await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
+        if (_footerOffset > size)
+        {
+            await Sink.WriteAsync(size, _footerBytes, cancellationToken).ConfigureAwait(false);
+            await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+            await Sink.SetLengthAsync(size + VhdFooter.Length, cancellationToken).ConfigureAwait(false);
+            await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        _footerOffset = _dataEnd = size;
     }
 
     /// <summary>
@@ -65,8 +78,8 @@ internal sealed partial class VhdEditor
         {
             throw new ImageOptionException(
                 "Size",
-                $"A VHD with blocks of {BlockSize} bytes can have {MostTableEntries * BlockSize} bytes at most where it "
-                + "is changed in place. Convert it, with greater blocks.");
+                $"A VHD with blocks of {BlockSize} bytes can have {MostTableEntries * BlockSize} bytes at most where "
+                + "it is changed in place. Convert it, with greater blocks.");
         }
 
         await ClearBehindAsync((long)footer.CurrentSize, cancellationToken).ConfigureAwait(false);

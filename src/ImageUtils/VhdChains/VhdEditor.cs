@@ -3,19 +3,18 @@ using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
-using ImageUtils.Safety;
 
 namespace ImageUtils.VhdChains;
 
 /// <summary>
-/// A VHD that is changed in place. Whatever was flushed when it ends, and whatever was not, the disk reads as before the
-/// change or as after it, to readers that trust the footer's copy at byte 0, as QEMU and this library do.
+/// A VHD that is changed in place. Whatever was flushed when it ends, and whatever was not, the disk reads as before
+/// the change or as after it, to readers that trust the footer's copy at byte 0, as QEMU and this library do.
 /// </summary>
 /// <remarks>
-/// No journal is needed for that. A write of one sector is taken to be done whole or not at all. What is not in the block
-/// allocation table is not seen; a header's first sector says where that table is; and the footers, one after the other,
-/// say where the header is. Each of them is written once what it points at is on the disk. A footer is at the file's end
-/// at every moment.
+/// No journal is needed for that. A write of one sector is taken to be done whole or not at all. What is not in the
+/// block allocation table is not seen; a header's first sector says where that table is; and the footers, one after the
+/// other, say where the header is. Each of them is written once what it points at is on the disk. A footer is at the
+/// file's end at every moment.
 /// </remarks>
 internal sealed partial class VhdEditor : IDisposable
 {
@@ -74,7 +73,9 @@ internal sealed partial class VhdEditor : IDisposable
 
     private VhdDynamicHeader Dynamic => Header ?? throw new InvalidOperationException("A fixed disk has no blocks.");
 
-    /// <summary>Opens a disk. Where a change was interrupted between its footers, the one at the end is set right.</summary>
+    /// <summary>
+    /// Opens a disk. Where a change was interrupted between its footers, the one at the end is set right.
+    /// </summary>
     /// <param name="file">The disk, held for writing.</param>
     /// <param name="sink">Writes to it.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -130,7 +131,11 @@ internal sealed partial class VhdEditor : IDisposable
             var end = VhdFormat.FindFooter(tail);
             if (end.Length == 0
                 || VhdSafetyChecks.FindWrongChecksum("", end.Span, VhdFooter.ChecksumOffset) is not null
+<<<<<<< HEAD
                 || VhdSafetyChecks.FindDifference(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
+=======
+                || FindInterruption(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
+>>>>>>> wt-edit
             {
                 return false;
             }
@@ -157,7 +162,13 @@ internal sealed partial class VhdEditor : IDisposable
 
     public void Dispose() => _source.Dispose();
 
-    /// <summary>What the disk has itself, up to Hyper-V's end; null where QEMU's is the same, or the disk is fixed.</summary>
+    /// <summary>Whether the footers differ in what is changed in one after the other.</summary>
+    internal static string? FindInterruption(VhdFooter copy, VhdFooter footer) =>
+        VhdSafetyChecks.FindDisagreement(copy, footer) ?? VhdSafetyChecks.FindPendingResize(copy, footer);
+
+    /// <summary>
+    /// What the disk has itself, up to Hyper-V's end; null where QEMU's is the same, or the disk is fixed.
+    /// </summary>
     internal ImageMap? OpenToCurrentSize() => Header is not null && Footer.CurrentSize > Footer.GuestSize
         ? new VhdMap(
             _source,
@@ -166,14 +177,18 @@ internal sealed partial class VhdEditor : IDisposable
             _footerOffset)
         : null;
 
-    /// <summary>The host offset of a block's bitmap; null: it has no place. Blocks that were added have one at once.</summary>
+    /// <summary>
+    /// The host offset of a block's bitmap; null: it has no place. Blocks that were added have one at once.
+    /// </summary>
     internal long? FindBlock(long block) =>
         block < _table.Length && _table[block] is not VhdSafetyChecks.UnusedEntry and var entry
             ? (long)entry * SectorSize
             : null;
 
     /// <summary>Makes room for so many more blocks; a footer is behind it when this returns.</summary>
-    /// <exception cref="ImageWriteException">The medium is full, or the file would be longer than a VHD can be.</exception>
+    /// <exception cref="ImageWriteException">
+    /// The medium is full, or the file would be longer than a VHD can be.
+    /// </exception>
     internal ValueTask ReserveAsync(long blocks, CancellationToken cancellationToken) =>
         MoveFooterAsync(_dataEnd + blocks * BlockLength, cancellationToken);
 
@@ -210,12 +225,14 @@ internal sealed partial class VhdEditor : IDisposable
     }
 
     /// <summary>
-    /// Has a bitmap written once the data is on the disk. Bits may only be added: tapdisk's own map of whole blocks, where
-    /// there is one, is left as it is.
+    /// Has a bitmap written once the data is on the disk. Bits may only be added: tapdisk's own map of whole blocks,
+    /// where there is one, is left as it is.
     /// </summary>
     internal void SetBitmap(long block, byte[] bitmap) => _bitmaps[block] = [.. bitmap];
 
-    /// <summary>Has everything that was written since the last time seen: its bitmaps, then its table entries.</summary>
+    /// <summary>
+    /// Has everything that was written since the last time seen: its bitmaps, then its table entries.
+    /// </summary>
     internal async ValueTask CommitAsync(CancellationToken cancellationToken)
     {
         if (_added.Count == 0 && _bitmaps.Count == 0)
@@ -239,7 +256,9 @@ internal sealed partial class VhdEditor : IDisposable
         _added.Clear();
     }
 
-    /// <summary>Gives back what was reserved and not used; the file then ends in the footer, and is on the disk.</summary>
+    /// <summary>
+    /// Gives back what was reserved and not used; the file then ends in the footer, and is on the disk.
+    /// </summary>
     internal async ValueTask FinishAsync(CancellationToken cancellationToken)
     {
         await CommitAsync(cancellationToken).ConfigureAwait(false);

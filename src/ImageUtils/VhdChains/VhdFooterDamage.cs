@@ -5,7 +5,9 @@ using ImageUtils.IO;
 
 namespace ImageUtils.VhdChains;
 
-/// <summary>What is wrong with a VHD's footers or its header's checksum, where the file itself says how it should be.</summary>
+/// <summary>
+/// What is wrong with a VHD's footers or its header's checksum, where the file itself says how it should be.
+/// </summary>
 internal sealed class VhdFooterDamage
 {
     private readonly string _path;
@@ -68,13 +70,19 @@ internal sealed class VhdFooterDamage
 
         var difference = !isEndGood
             ? end.Length == 0 ? "Its footer at the file's end is missing." : "Its footer at the file's end is damaged."
+<<<<<<< HEAD
             : VhdSafetyChecks.FindDifference(footer, VhdFooter.Parse(end.Span));
+=======
+            : VhdEditor.FindInterruption(footer, VhdFooter.Parse(end.Span));
+>>>>>>> wt-edit
         return difference is null
             ? null
             : new VhdFooterDamage(path, difference, "Restore the footer at the end from its copy at byte 0");
     }
 
-    /// <summary>Repairs it. Each write is one sector; a footer at the end is written by what opens the disk for changes.</summary>
+    /// <summary>
+    /// Repairs it. Each write is one sector; a footer at the end is written by what opens the disk for changes.
+    /// </summary>
     /// <exception cref="ImageFormatException">The disk is damaged in other places as well.</exception>
     /// <exception cref="ImageWriteException">It is in use, or cannot be written.</exception>
     internal async ValueTask MendAsync(CancellationToken cancellationToken)
@@ -120,8 +128,8 @@ internal sealed class VhdFooterDamage
                 .ConfigureAwait(false)
             ? new VhdFooterDamage(
                 source.Path,
-                $"The fixed disk of {footer.CurrentSize} bytes has {footerOffset} before its footer: it was interrupted "
-                + "while it grew.",
+                $"The fixed disk of {footer.CurrentSize} bytes has {footerOffset} before its footer: it was "
+                + "interrupted while it grew.",
                 "Take away what is behind the fixed disk's end")
             {
                 CutsTo = (long)footer.CurrentSize,
@@ -167,7 +175,8 @@ internal sealed class VhdFooterDamage
             return null;
         }
 
-        // The sum alone is wrong where everything that it stands for is possible; blocks are looked at once it is right.
+        // The sum alone is wrong where everything that it stands for is possible; blocks are looked at once it is
+        // right.
         var header = VhdDynamicHeader.Parse(bytes);
         if (VhdSafetyChecks.FindUnknownVersion(header) is not null
             || VhdSafetyChecks.FindImpossible(footer, header) is not null
@@ -179,7 +188,8 @@ internal sealed class VhdFooterDamage
         BinaryPrimitives.WriteUInt32BigEndian(
             bytes.AsSpan(VhdDynamicHeader.ChecksumOffset),
             VhdChecksum.Compute(bytes, VhdDynamicHeader.ChecksumOffset));
-        return new VhdFooterDamage(path, wrong, "Compute the dynamic header's checksum anew, as all its fields are possible")
+        return new VhdFooterDamage(
+            path, wrong, "Compute the dynamic header's checksum anew, as all its fields are possible")
         {
             _writes = { ((long)footer.DataOffset, bytes[..VhdFooter.SectorSize]) },
         };

@@ -1,4 +1,3 @@
-using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.IO;
@@ -11,10 +10,10 @@ public static class VhdParentChanger
 {
     /// <summary>Names a parent by its id, its time, and relative paths for every platform.</summary>
     /// <param name="request">What is asked for.</param>
-    /// <param name="cancellationToken">Ends the work between steps; the disk then names the old parent or the new.</param>
+    /// <param name="cancellationToken">Ends the work; the disk then names the old parent or the new.</param>
     /// <exception cref="VhdChainException">
-    /// The disk is no differencing VHD; the parent is based on it, has another id, heads a chain of 64 disks, or is neither
-    /// a VHD nor raw.
+    /// The disk is no differencing VHD; the parent is based on it, has another id, heads a chain of 64 disks, or is
+    /// neither a VHD nor raw.
     /// </exception>
     /// <exception cref="ImageOptionException">The parent's path cannot be written.</exception>
     /// <exception cref="ImageFileException">A disk cannot be read.</exception>
@@ -36,9 +35,9 @@ public static class VhdParentChanger
         {
             throw new VhdChainException(
                 VhdChainProblem.IdMismatch, path,
-                $"Its parent has the id {Describe(oldId)}, but '{parentPath}' has {Describe(id)}. If that is what the disk "
-                + "was made over, or a copy of it, state the new id with -IgnoreIdMismatch; otherwise the disk will read "
-                + "as garbage.");
+                $"Its parent has the id {Describe(oldId)}, but '{parentPath}' has {Describe(id)}. If that is what the "
+                + "disk was made over, or a copy of it, state the new id with -IgnoreIdMismatch; otherwise the disk will "
+                + "read as garbage.");
         }
 
         var name = Path.GetRelativePath(Path.GetDirectoryName(path)!, parentPath);
@@ -57,8 +56,8 @@ public static class VhdParentChanger
         if (parent.VirtualSize < editor.VirtualSize)
         {
             warnings.Add(
-                $"The parent has {parent.VirtualSize} bytes, fewer than the disk's {editor.VirtualSize}; what is behind "
-                + "its end reads as zeros.");
+                $"The parent has {parent.VirtualSize} bytes, fewer than the disk's {editor.VirtualSize}; what is "
+                + "behind its end reads as zeros.");
         }
 
         warnings.AddRange(parent.Problems);
@@ -127,7 +126,8 @@ public static class VhdParentChanger
             ? chain.Leaf
             : throw new VhdChainException(
                 VhdChainProblem.TooDeep, path,
-                $"Its chain would have more than {VhdChain.MaximumDepth} disks. Merge some of them with Merge-VhdChain.");
+                $"Its chain would have more than {VhdChain.MaximumDepth} disks. Merge some of them with "
+                + "Merge-VhdChain.");
     }
 
     private static VhdChainException Cycle(string path, string parentPath) => new(

@@ -24,9 +24,14 @@ public sealed record VhdParentRequest
 /// <summary>A differencing VHD that names a parent.</summary>
 /// <param name="Path">Its absolute path.</param>
 /// <param name="ParentPath">The parent's absolute path.</param>
-/// <param name="ParentName">The parent's name as written: relative to the disk's directory, with forward slashes.</param>
+/// <param name="ParentName">The parent's path from the disk's directory, with forward slashes: as written.</param>
 /// <param name="OldParentId">The id of the parent that it had; null: a raw one.</param>
 /// <param name="ParentId">The id of the parent that it has; null: a raw one.</param>
 /// <param name="Warnings">What is odd and was done all the same, a sentence each: a parent that is smaller…</param>
 public sealed record VhdParentChange(
-    string Path, string ParentPath, string ParentName, Guid? OldParentId, Guid? ParentId, IReadOnlyList<string> Warnings);
+    string Path,
+    string ParentPath,
+    string ParentName,
+    Guid? OldParentId,
+    Guid? ParentId,
+    IReadOnlyList<string> Warnings);

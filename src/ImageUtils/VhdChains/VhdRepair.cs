@@ -4,8 +4,8 @@ using ImageUtils.IO;
 namespace ImageUtils.VhdChains;
 
 /// <summary>
-/// Sets a chain of VHDs right: footers from their copies, copies from their footers, and each disk's parent. What tables and
-/// bitmaps lost cannot be known, and is said only.
+/// Sets a chain of VHDs right: footers from their copies, copies from their footers, and each disk's parent. What
+/// tables and bitmaps lost cannot be known, and is said only.
 /// </summary>
 public static class VhdRepair
 {
@@ -67,7 +67,8 @@ public static class VhdRepair
         if (paths.GroupBy(Safety.DirectoryGate.Resolve).FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
             throw new VhdChainException(
-                VhdChainProblem.Cycle, twice.First(), "It is named twice, and would be its own parent. Name each disk once.");
+                VhdChainProblem.Cycle, twice.First(),
+                "It is named twice, and would be its own parent. Name each disk once.");
         }
     }
 

@@ -11,7 +11,9 @@ public sealed record VhdRepairRequest
     /// <summary>What is allowed. The directories of the disks are allowed for parents anyway.</summary>
     public OpenOptions Source { get; init; } = OpenOptions.Default;
 
-    /// <summary>Is asked before each repair, which it names by path and what would be done; false: it is left out.</summary>
+    /// <summary>
+    /// Is asked before each repair, which it names by path and what would be done; false: it is left out.
+    /// </summary>
     public Func<string, string, bool>? MayRepair { get; init; }
 }
 

@@ -2,19 +2,18 @@ using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.IO;
-using ImageUtils.Mapping;
 using ImageUtils.Resizing;
 
 namespace ImageUtils.VhdChains;
 
 /// <summary>
-/// Changes the size of VHDs in place, differencing ones too; of VHDXs, and of fixed VHDs that shrink, by a new file that
-/// takes the name. Whenever it is interrupted, the disk has the old size or the new one, and its data.
+/// Changes the size of VHDs in place, differencing ones too; of VHDXs, and of fixed VHDs that shrink, by a new file
+/// that takes the name. Whenever it is interrupted, the disk has the old size or the new one, and its data.
 /// </summary>
 public static class VhdResizer
 {
     /// <summary>Changes one disk's size. What is added reads as zeros.</summary>
-    /// <param name="request">What is asked for. The engine is this library; parents beside the disk may be read.</param>
+    /// <param name="request">What is asked for. The engine is not; parents beside the disk may be read.</param>
     /// <param name="progress">Is told how far a rewrite is.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="ImageResizeException">It cannot or must not have the size.</exception>
@@ -93,7 +92,8 @@ public static class VhdResizer
             request.Path, image.Format, oldSize, editor.VirtualSize, ResizeMethod.InPlace);
     }
 
-    private static long ToSectors(long size) => (size + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
+    private static long ToSectors(long size) =>
+        (size + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
 
     private static void ThrowIfOther(OpenedImage image)
     {
@@ -134,8 +134,8 @@ public static class VhdResizer
         {
             throw new ImageResizeException(
                 ImageResizeProblem.HasParent, image.Path,
-                $"Its parent '{parent.Path}' is larger, and has data up to byte {last}, which would appear in the space "
-                + "that is added. Merge the disk into its parent first.");
+                $"Its parent '{parent.Path}' is larger, and has data up to byte {last}, which would appear in the "
+                + "space that is added. Merge the disk into its parent first.");
         }
     }
 

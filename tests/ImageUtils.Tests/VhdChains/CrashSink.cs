@@ -13,7 +13,9 @@ internal enum CrashStepKind
     Flush,
 }
 
-/// <summary>Passes everything on, and keeps a log of it, from which the states are made that a crash could leave.</summary>
+/// <summary>
+/// Passes everything on, and keeps a log of it, from which the states are made that a crash could leave.
+/// </summary>
 internal sealed class CrashSink(IByteSink inner) : IByteSink
 {
     /// <summary>Every change and flush, in order.</summary>

@@ -17,8 +17,8 @@ internal sealed class CrashState(SparseMemory flushed, string name) : IByteSourc
     public long Length { get; private set; } = flushed.Length;
 
     /// <summary>
-    /// Makes states: for every flush, those of programs that are killed (all writes up to one), and those of machines that
-    /// fail (any of the sectors that were written since). A length is changed whole or not.
+    /// Makes states: for every flush, those of programs that are killed (all writes up to one), and those of machines
+    /// that fail (any of the sectors that were written since). A length is changed whole or not.
     /// </summary>
     /// <param name="first">The file before the first step.</param>
     /// <param name="steps">What was done to it.</param>
@@ -66,7 +66,8 @@ internal sealed class CrashState(SparseMemory flushed, string name) : IByteSourc
                 continue;
             }
 
-            var (from, to) = (Math.Max(sector * SectorSize, offset), Math.Min((sector + 1) * SectorSize, offset + total));
+            var from = Math.Max(sector * SectorSize, offset);
+            var to = Math.Min((sector + 1) * SectorSize, offset + total);
             var target = buffer.Span[(int)(from - offset)..(int)(to - offset)];
             if (bytes is { } given)
             {

@@ -268,7 +268,11 @@ public sealed class VhdEditorTests : IDisposable
 
     // Runs a change, looks at its end first, then at many states that a crash could leave, some of which are mended.
     private async Task CheckAsync(
-        SparseMemory first, Random random, Func<VhdEditor, ValueTask> change, Action<IByteSource, bool> check, long? size)
+        SparseMemory first,
+        Random random,
+        Func<VhdEditor, ValueTask> change,
+        Action<IByteSource, bool> check,
+        long? size)
     {
         var path = Save(first);
         Assert.Empty(SampleVhd.Problems(path));
@@ -281,6 +285,8 @@ public sealed class VhdEditorTests : IDisposable
         }
 
         Assert.Empty(SampleVhd.Problems(path));
+        var report = await VhdImageCheck.RunAsync(path);
+        Assert.Empty(report.Problems.Where(problem => !problem.Contains("parent", StringComparison.Ordinal)));
         using (var after = FileByteSource.Open(path))
         {
             check(after, true);
@@ -294,7 +300,7 @@ public sealed class VhdEditorTests : IDisposable
             var tail = new byte[VhdFooter.Length];
             await state.ReadTailAsync(tail, default);
             Assert.True(tail.AsSpan().StartsWith(VhdFooter.Cookie), $"No footer at the end: {state.Name}");
-            if (index++ % 5 == 0)
+            if (index++ % 8 == 0)
             {
                 await MendAsync(state, check);
             }

@@ -6,8 +6,8 @@ namespace ImageUtils.Formats.Vhd;
 
 /// <summary>The parent that a differencing disk is to name.</summary>
 /// <remarks>
-/// A new disk's relative path goes into a W2ru locator, an absolute one into W2ku, and either into the header. No more is
-/// made up: a reader may follow any of the names.
+/// A new disk's relative path goes into a W2ru locator, an absolute one into W2ku, and either into the header. No more
+/// is made up: a reader may follow any of the names.
 /// </remarks>
 internal sealed record VhdParent
 {
