@@ -23,7 +23,10 @@
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'
+        'Get-VhdChain'
+        'Get-VhdImage'
         'Measure-DiskImage'
+        'Merge-VhdChain'
         'New-DiskImage'
         'New-ImagePolicy'
         'New-VhdImage'
@@ -36,6 +39,7 @@
         'Test-ImageFormat'
         'Test-ImageSpace'
         'Test-QemuImageVersion'
+        'Test-VhdImage'
     )
     PrivateData          = @{
         PSData = @{

@@ -12,6 +12,7 @@ var root = new RootCommand("Says what disk images really are and whether they ar
     MeasureCommand.Create(),
     CreateCommand.Create(),
     ResizeCommand.Create(),
+    MergeCommand.Create(),
 };
 var result = root.Parse(args);
 var code = await result.InvokeAsync().ConfigureAwait(false);

@@ -9,6 +9,8 @@ using ImageUtils.Benchmarks.Fuzzing;
 //     [--imageutils PROGRAM] [--write]                the most memory, on images that are large or in many pieces
 // dotnet run -c Release --project tests/Benchmarks -- torture [200] [--disk FILE] [--directory DIRECTORY] [--seed N]
 //     [--imageutils PROGRAM] [--write]                kills conversions at random moments; 1 on any that left a mess
+// dotnet run -c Release --project tests/Benchmarks -- chains [1000] [--directory DIRECTORY] [--seed N]
+//     [--imageutils PROGRAM] [--write]                kills merges of VHD chains at random moments; 1 on any loss
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
@@ -30,6 +32,11 @@ if (args is ["memory", ..])
 if (args is ["torture", ..])
 {
     return Torture.Run(args.AsSpan(1));
+}
+
+if (args is ["chains", ..])
+{
+    return ChainTorture.Run(args.AsSpan(1));
 }
 
 if (args is [InPlaceConversion.Name, _, _, ..])

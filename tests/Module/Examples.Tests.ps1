@@ -49,6 +49,15 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         $null = New-Item -ItemType Directory export
         Copy-Item child.vhd export/0.vhd
         Copy-Item parent.vhd export/1.vhd
+        $null = New-Item -ItemType Directory merge
+        $null = New-DiskImage merge/2.vhd -Size 20MB
+        $null = New-DiskImage merge/1.vhd -BackingFile 2.vhd -AllowBackingFile merge
+        $null = New-DiskImage merge/0.vhd -BackingFile 1.vhd -AllowBackingFile merge
+        $null = New-Item -ItemType Directory chain, image
+        $null = New-DiskImage chain/base.vhd -Size 8MB
+        $null = New-DiskImage chain/leaf.vhd -BackingFile base.vhd
+        Copy-Item chain/leaf.vhd image/0.vhd
+        Copy-Item chain/base.vhd image/1.vhd
         $null = New-Item -ItemType Directory saved
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
 

@@ -55,9 +55,7 @@ public static class ImageOpener
         var inspection = await ImageInspector
             .InspectFileAsync(file, options.Inspection, options.KnownRaw, cancellationToken).ConfigureAwait(false);
 
-        // A log is replayed in memory where the image is read; what it says of the image is checked then.
-        var failures = inspection.Failures
-            .Where(failure => failure.Name != CheckNames.LogPending || inspection.Format != ImageFormat.Vhdx).ToList();
+        var failures = inspection.Failures.Where(failure => !IsResolvedByReading(failure, inspection.Format)).ToList();
         if (failures.Count > 0)
         {
             throw new ImageUnsafeException(file.Path, failures);
@@ -67,6 +65,14 @@ public static class ImageOpener
             ? inspection
             : throw new ImageFormatMismatchException(file.Path, options.ClaimedFormat, inspection.Format);
     }
+
+    /// <summary>
+    /// Whether a check failed for something that the native readers set right, though others may not: a VHDX's log is
+    /// replayed in memory, and of a VHD whose resizing was cut off the copy of the footer is what counts.
+    /// </summary>
+    internal static bool IsResolvedByReading(SafetyCheckResult failure, ImageFormat format) =>
+        (failure.Name == CheckNames.LogPending && format == ImageFormat.Vhdx)
+        || (failure.Name == CheckNames.ResizePending && format == ImageFormat.Vhd);
 
     /// <summary>The reader of what was found; partitioned disks and optical discs are raw.</summary>
     internal static IReadableFormat? FindReader(ImageFormat format) =>

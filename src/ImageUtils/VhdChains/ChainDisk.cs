@@ -1,3 +1,4 @@
+using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.Formats.Vhdx;
@@ -55,7 +56,7 @@ internal sealed class ChainDisk
     internal IReadOnlyList<SafetyCheckResult> Failures =>
     [
         .. Inspection.Failures.Where(failure => failure.Name != CheckNames.Parent
-            && (failure.Name != CheckNames.LogPending || Inspection.Format != ImageFormat.Vhdx)),
+            && !ImageOpener.IsResolvedByReading(failure, Inspection.Format)),
     ];
 
     /// <summary>Reads what the disk says of itself. A VHDX's log is replayed in memory first.</summary>

@@ -72,7 +72,7 @@ internal sealed partial class VhdEditor
         Refuse(
             CheckNames.Checksum,
             VhdSafetyChecks.FindWrongChecksum("VHD footer", end.Span, VhdFooter.ChecksumOffset));
-        Refuse(CheckNames.Tables, VhdSafetyChecks.FindImpossible(Footer, length, end.Length));
+        Refuse(CheckNames.Tables, VhdSafetyChecks.FindImpossible(Footer));
         Refuse(CheckNames.Truncated, VhdSafetyChecks.FindCutShort(Footer, length, end.Length));
     }
 

@@ -25,6 +25,8 @@ internal sealed partial class VhdEditor
             return;
         }
 
+        await PrepareGrowthAsync(size, cancellationToken).ConfigureAwait(false);
+
         // Hyper-V's end can be behind QEMU's, which comes from the geometry: nothing is cut off.
         var footer = WithSize(Footer, Math.Max(size, (long)Footer.CurrentSize));
         if (Header is null)
@@ -36,6 +38,24 @@ internal sealed partial class VhdEditor
             await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
             await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
             _dataEnd = _footerOffset;
+            return;
+        }
+
+        await CommitAsync(cancellationToken).ConfigureAwait(false);
+        await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
+        await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Makes the table long enough for another size, which the disk does not have yet: what is then written behind its
+    /// end is seen once it has grown. Nothing happens to a fixed disk, or where that was done before.
+    /// </summary>
+    /// <inheritdoc cref="GrowAsync" path="/exception"/>
+    internal async ValueTask PrepareGrowthAsync(long size, CancellationToken cancellationToken)
+    {
+        var footer = WithSize(Footer, Math.Max(size, (long)Footer.CurrentSize));
+        if (Header is null || (long)footer.CurrentSize <= _preparedSize)
+        {
             return;
         }
 
@@ -55,7 +75,7 @@ internal sealed partial class VhdEditor
             await GrowTableAsync(entries, (long)footer.CurrentSize, cancellationToken).ConfigureAwait(false);
         }
 
-        await SwitchFootersAsync(footer, cancellationToken).ConfigureAwait(false);
+        _preparedSize = (long)footer.CurrentSize;
     }
 
     /// <summary>Makes the disk smaller; the caller has seen that nothing is behind its new end.</summary>

@@ -44,6 +44,9 @@ internal sealed partial class VhdEditor : IDisposable
     private long _footerOffset;
     private long _dataEnd;
 
+    // For what size the table is made, and all behind the end is zero.
+    private long _preparedSize;
+
     private VhdEditor(FileByteSource source, IByteSink sink)
     {
         _source = source;

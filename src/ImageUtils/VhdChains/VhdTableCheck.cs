@@ -141,9 +141,12 @@ internal sealed class VhdTableCheck
                 {
                     _markedUnused += isMarked ? 1 : 0;
                 }
-                else
+                else if (IsPlaced(block, entries[index] * (long)VhdFooter.SectorSize)
+                    && (isMarked || _footer.DiskType == VhdDiskType.Differencing))
                 {
-                    await CheckBlockAsync(block, entries[index] * (long)VhdFooter.SectorSize, isMarked, cancellationToken)
+                    // In a disk without a parent no reader needs the bitmaps, but for those that trust the batmap.
+                    await CheckBitmapAsync(
+                        block, entries[index] * (long)VhdFooter.SectorSize, isMarked, cancellationToken)
                         .ConfigureAwait(false);
                 }
             }
@@ -169,8 +172,8 @@ internal sealed class VhdTableCheck
         await new BlockOverlaps(_file, _header, _dataEnd).FindAsync(_findings, cancellationToken).ConfigureAwait(false);
     }
 
-    private async ValueTask CheckBlockAsync(
-        long block, long offset, bool isMarked, CancellationToken cancellationToken)
+    // Whether a block with its bitmap lies where one can.
+    private bool IsPlaced(long block, long offset)
     {
         var length = _header.BitmapSize + _header.BlockSize;
         _findings.Blocks++;
@@ -181,23 +184,19 @@ internal sealed class VhdTableCheck
                 _findings.AddProblem(
                     $"The VHD block allocation table's entry {block} points at byte {offset}, where the block overlaps "
                     + $"the {area.Name}.");
-                return;
+                return false;
             }
         }
 
-        if (offset + length > _dataEnd)
+        if (offset + length <= _dataEnd)
         {
-            _findings.AddProblem(
-                $"The VHD block allocation table's entry {block} points at byte {offset}, but the block of {length} bytes "
-                + $"ends beyond the file's data, which ends at byte {_dataEnd}: the file is cut short.");
-            return;
+            return true;
         }
 
-        // In a disk without a parent no reader needs the bitmaps, but for those that trust the batmap.
-        if (isMarked || _footer.DiskType == VhdDiskType.Differencing)
-        {
-            await CheckBitmapAsync(block, offset, isMarked, cancellationToken).ConfigureAwait(false);
-        }
+        _findings.AddProblem(
+            $"The VHD block allocation table's entry {block} points at byte {offset}, but the block of {length} bytes "
+            + $"ends beyond the file's data, which ends at byte {_dataEnd}: the file is cut short.");
+        return false;
     }
 
     private async ValueTask CheckBitmapAsync(

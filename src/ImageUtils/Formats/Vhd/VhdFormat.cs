@@ -100,7 +100,8 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
 
         context.Judge(CheckNames.Checksum, damage);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
-        context.Judge(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer, fileLength, bytes.Length));
+        context.Judge(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer));
+        context.Judge(CheckNames.ResizePending, VhdSafetyChecks.FindSurplus(footer, fileLength, bytes.Length));
         context.Judge(CheckNames.Truncated, VhdSafetyChecks.FindCutShort(footer, fileLength, bytes.Length));
     }
 
@@ -291,6 +292,9 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
                         ?? VhdSafetyChecks.FindDisagreement(copy, VhdFooter.Parse(end.Span)));
         }
 
+        context.Judge(
+            CheckNames.ResizePending,
+            isMissing ? null : VhdSafetyChecks.FindPendingResize(copy, VhdFooter.Parse(end.Span)));
         context.Judge(
             CheckNames.Truncated,
             isMissing

@@ -104,7 +104,7 @@ internal static class VhdReader
                 + "its copy at byte 0 is missing: the file's beginning is lost or overwritten.");
         }
 
-        Refuse(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer, fileLength, end.Length));
+        Refuse(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer));
         return VhdSafetyChecks.FindCutShort(footer, fileLength, end.Length) is { } cut
             ? throw new TruncatedImageException(cut)
             : footer;

@@ -31,6 +31,7 @@ internal static class VhdSafetyChecks
         new(CheckNames.Version, "The versions are 1.0 and the disk type is known."),
         new(CheckNames.Checksum, "The checksums of footer, copy and dynamic header hold, and the copies agree."),
         new(CheckNames.Tables, "Sizes are possible, and header, block allocation table and blocks do not overlap."),
+        new(CheckNames.ResizePending, "The footer, its copy and the file agree on the size: no change of it was cut off."),
         new(CheckNames.Truncated, "The file ends in a footer and holds the blocks that the table promises."),
     ];
 
@@ -72,16 +73,22 @@ internal static class VhdSafetyChecks
     /// <summary>Whether both footers describe the same disk; what changes when a disk is used is left out.</summary>
     internal static string? FindDisagreement(VhdFooter copy, VhdFooter footer)
     {
-        var field = copy.CurrentSize != footer.CurrentSize ? "current size"
-            : copy.DiskType != footer.DiskType ? "disk type"
+        var field = copy.DiskType != footer.DiskType ? "disk type"
             : copy.DataOffset != footer.DataOffset ? "data offset"
-            : copy.GeometrySize != footer.GeometrySize ? "disk geometry"
             : copy.FileFormatVersion != footer.FileFormatVersion ? "file format version"
             : copy.CreatorApplication != footer.CreatorApplication ? "creator application"
             : copy.UniqueId != footer.UniqueId ? "unique id"
             : null;
         return field is null ? null : $"The VHD footer at the file's end and its copy at byte 0 differ in the {field}.";
     }
+
+    /// <summary>Whether both footers state the same size; they are written one after the other.</summary>
+    internal static string? FindPendingResize(VhdFooter copy, VhdFooter footer) =>
+        copy.CurrentSize == footer.CurrentSize && copy.GeometrySize == footer.GeometrySize
+            ? null
+            : $"The VHD footer at the file's end states {footer.CurrentSize} bytes ({footer.GeometrySize} by its geometry), "
+                + $"its copy at byte 0 {copy.CurrentSize} ({copy.GeometrySize}): a change of the size was cut off, and readers do "
+                + "not agree on it. Resize it again, or use Repair-VhdChain.";
 
     internal static string? FindMisplacedHeader(VhdFooter footer)
     {
@@ -93,23 +100,19 @@ internal static class VhdSafetyChecks
     }
 
     /// <summary>What is impossible in a fixed disk.</summary>
-    internal static string? FindImpossible(VhdFooter footer, long fileLength, int footerLength)
+    internal static string? FindImpossible(VhdFooter footer) => FindImpossibleSize(footer)
+        ?? (footer.GuestSize > footer.CurrentSize
+            ? $"The VHD footer's geometry makes up {footer.GuestSize} bytes, more than its current size, "
+                + $"{footer.CurrentSize}: the disk would reach beyond its data."
+            : null);
+
+    /// <summary>What lies between a fixed disk's end and its footer, which moves first when the disk grows.</summary>
+    internal static string? FindSurplus(VhdFooter footer, long fileLength, int footerLength)
     {
-        if (FindImpossibleSize(footer) is { } size)
-        {
-            return size;
-        }
-
-        if (footer.GuestSize > footer.CurrentSize)
-        {
-            return $"The VHD footer's geometry makes up {footer.GuestSize} bytes, more than its current size, "
-                + $"{footer.CurrentSize}: the disk would reach beyond its data.";
-        }
-
         var dataLength = fileLength - footerLength;
         return (ulong)dataLength > footer.CurrentSize
             ? $"The fixed VHD's current size is {footer.CurrentSize} bytes, but {dataLength} bytes lie before its "
-                + "footer."
+                + "footer: a change of the size was cut off, or bytes were put in. Resize it again."
             : null;
     }
 

@@ -1,0 +1,127 @@
+using ImageUtils.Conversion;
+using ImageUtils.Formats.Raw;
+using ImageUtils.Formats.Vhd;
+using ImageUtils.Inspection;
+using ImageUtils.IO;
+using ImageUtils.Mapping;
+using ImageUtils.Safety;
+
+namespace ImageUtils.Tests.VhdChains;
+
+/// <summary>A chain of VHDs of random content, and what a guest must see of each of them.</summary>
+internal sealed class RandomChain : IDisposable
+{
+    private const int Sector = 512;
+    private readonly string _directory = System.IO.Directory.CreateTempSubdirectory("imageutils-chain-").FullName;
+    private readonly List<(string Path, byte[] Disk, Guid? Id)> _links = [];
+
+    /// <param name="seed">Everything follows from it.</param>
+    /// <param name="depth">How many disks.</param>
+    /// <param name="baseKind">What is at the bottom: <c>raw</c>, <c>fixed</c> or <c>dynamic</c>.</param>
+    /// <param name="blockSize">Of all that have blocks, in bytes.</param>
+    /// <param name="megabytes">About how large the disks are; each is somewhat smaller or larger than its parent.</param>
+    public RandomChain(int seed, int depth, string baseKind, int blockSize = 512 << 10, int megabytes = 6)
+    {
+        var random = new Random(seed);
+        for (var index = depth - 1; index >= 0; index--)
+        {
+            var length = (megabytes << 20) + random.Next(-2000, 2000) * Sector;
+            Add(random, index, length, index == depth - 1 ? baseKind : "differencing", blockSize);
+        }
+
+        _links.Reverse();
+    }
+
+    /// <summary>The paths, leaf first.</summary>
+    public IReadOnlyList<string> Paths => [.. _links.Select(link => link.Path)];
+
+    /// <summary>What a guest sees of each disk, leaf first.</summary>
+    public IReadOnlyList<byte[]> Disks => [.. _links.Select(link => link.Disk)];
+
+    /// <summary>The path of a file in the chain's directory.</summary>
+    public string this[string name] => Path.Combine(_directory, name);
+
+    /// <summary>The names of what is in the chain's directory, in order.</summary>
+    public IReadOnlyList<string> Names() =>
+        [.. Directory.EnumerateFileSystemEntries(_directory).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
+
+    /// <summary>How its disks are opened.</summary>
+    public OpenOptions Options => new()
+    {
+        Inspection = new InspectionOptions
+        {
+            Policy = SafetyPolicy.Default with { BackingFileDirectories = [_directory] },
+        },
+    };
+
+    /// <summary>What a guest sees of a disk now.</summary>
+    public byte[] Read(string path)
+    {
+        var options = path.EndsWith(".raw", StringComparison.Ordinal) ? Options with { KnownRaw = true } : Options;
+        return ReadAsync(path, options).GetAwaiter().GetResult();
+    }
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    private static async Task<byte[]> ReadAsync(string path, OpenOptions options)
+    {
+        using var image = await ImageOpener.OpenAsync(path, options).ConfigureAwait(false);
+        using var reader = new ExtentReader();
+        var disk = new byte[image.Map.VirtualSize];
+        await foreach (var extent in image.Map.GetExtentsAsync(default).ConfigureAwait(false))
+        {
+            if (!extent.IsEmpty)
+            {
+                await reader.ReadAsync([extent], 0, disk, default).ConfigureAwait(false);
+            }
+        }
+
+        return disk;
+    }
+
+    private void Add(Random random, int index, int length, string kind, int blockSize)
+    {
+        var parent = _links.Count == 0 ? default : _links[^1];
+        var path = this[$"{index}.{(kind == "raw" ? "raw" : "vhd")}"];
+        var disk = new byte[length];
+        parent.Disk?.AsSpan(0, Math.Min(length, parent.Disk.Length)).CopyTo(disk);
+        var id = new Guid(random.Next(), 1, 2, new byte[8]);
+        var writer = kind == "raw"
+            ? new RawFormat().CreateWriter(new WriterOptions { VirtualSize = length })
+            : new VhdFormat().CreateWriter(new WriterOptions
+            {
+                VirtualSize = length,
+                Subformat = kind,
+                UniqueId = id,
+                ClusterSize = kind == "fixed" ? null : blockSize,
+                BackingFile = parent.Path is null ? null : Path.GetFileName(parent.Path),
+                BackingFormat = parent.Path is null ? ImageFormat.Unknown
+                    : parent.Id is null ? ImageFormat.Raw : ImageFormat.Vhd,
+                ParentId = parent.Id,
+            });
+        using var destination = Destination.Create(path, overwrite: false);
+        Wait(writer.BeginAsync(destination.Sink, default));
+        for (var at = random.Next(600) * Sector; at < length;)
+        {
+            var piece = disk.AsMemory(at, Math.Min(random.Next(1, 900) * Sector, length - at));
+            if (random.Next(4) == 0)
+            {
+                piece.Span.Clear();
+                Wait(writer.WriteZeroesAsync(at, piece.Length, default));
+            }
+            else
+            {
+                random.NextBytes(piece.Span);
+                Wait(writer.WriteAsync(at, piece, default));
+            }
+
+            at += piece.Length + random.Next(3) * random.Next(1200) * Sector;
+        }
+
+        Wait(writer.FinishAsync(default));
+        destination.Commit();
+        _links.Add((path, disk, kind == "raw" ? null : id));
+    }
+
+    private static void Wait(ValueTask work) => work.AsTask().GetAwaiter().GetResult();
+}

@@ -1,0 +1,89 @@
+BeforeAll {
+    $root = Resolve-Path "$PSScriptRoot/../.."
+    Import-Module "$root/ImageUtils.psd1" -Force
+    foreach ($kind in 'vhd', 'vhdx') {
+        $null = New-DiskImage "$TestDrive/base.$kind" -Size 8MB
+        $null = New-DiskImage "$TestDrive/middle.$kind" -BackingFile "base.$kind"
+        $null = New-DiskImage "$TestDrive/leaf.$kind" -BackingFile "middle.$kind" -AllowBackingFile $TestDrive
+    }
+}
+
+Describe 'Get-VhdChain' {
+    It 'emits the disks of a chain of <_>, leaf first' -ForEach 'vhd', 'vhdx' {
+        $links = Get-VhdChain "$TestDrive/leaf.$_"
+        $links | Should -HaveCount 3
+        $links | Should -BeOfType ImageUtils.VhdChains.VhdChainLink
+        $links.Index | Should -Be 0, 1, 2
+        $links.Type | Should -Be 'differencing', 'differencing', 'dynamic'
+        ($links.Path | Split-Path -Leaf) | Should -Be "leaf.$_", "middle.$_", "base.$_"
+        $links[0].ParentFound | Should -BeTrue
+        $links[0].ParentId | Should -Be $links[1].UniqueId
+        $links.Problems | Should -BeNullOrEmpty
+        ($links | Out-String) | Should -Match '0 differencing\s+8 MiB\s+\S+ \S+ found'
+    }
+
+    It 'takes files from the pipeline, and passes over directories' {
+        $null = New-Item -ItemType Directory "$TestDrive/more/empty" -Force
+        $null = New-DiskImage "$TestDrive/more/a.vhd" -Size 8MB
+        Get-ChildItem "$TestDrive/more" | Get-VhdChain -ErrorAction Stop | Should -HaveCount 1
+        Get-VhdChain "$TestDrive/more/*" -ErrorAction Stop | Should -HaveCount 1
+        Get-VhdChain -LiteralPath "$TestDrive/leaf.vhd" | Should -HaveCount 3
+    }
+
+    It 'says where a chain breaks, and ends there' {
+        $broken = New-Item -ItemType Directory "$TestDrive/broken"
+        Copy-Item "$TestDrive/leaf.vhd", "$TestDrive/middle.vhd" $broken
+        $links = Get-VhdChain $broken/leaf.vhd -ErrorAction Stop
+        $links | Should -HaveCount 2
+        $links[1].ParentFound | Should -BeFalse
+        $links[1].Problems | Should -Match 'base\.vhd.* was not found'
+        ($links | Out-String) | Should -Match 'MISSING'
+        $null = New-DiskImage $broken/base.vhd -Size 8MB
+        (Get-VhdChain $broken/leaf.vhd)[1].IdMatches | Should -BeFalse
+    }
+
+    It 'looks at parents elsewhere only where they are allowed' {
+        $null = New-Item -ItemType Directory "$TestDrive/children"
+        $null = New-DiskImage "$TestDrive/children/leaf.vhd" -BackingFile ../base.vhd
+        Get-VhdChain $TestDrive/children/leaf.vhd | Should -HaveCount 1
+        Get-VhdChain $TestDrive/children/leaf.vhd -AllowBackingFile $TestDrive | Should -HaveCount 2
+        Get-VhdChain $TestDrive/children/leaf.vhd -Policy @{ BackingFileDirectories = "$TestDrive" } | Should -HaveCount 2
+    }
+
+    It 'takes a directory for an exported image' {
+        $image = New-Item -ItemType Directory "$TestDrive/image"
+        Copy-Item "$TestDrive/leaf.vhd" $image/0.vhd
+        Copy-Item "$TestDrive/middle.vhd" $image/1.vhd
+        Copy-Item "$TestDrive/base.vhd" $image/2.vhd
+        $links = Get-VhdChain $image
+        ($links.Path | Split-Path -Leaf) | Should -Be '0.vhd', '1.vhd', '2.vhd'
+        $links[0].IdMatches | Should -BeTrue
+        Get-VhdChain $image.Parent.FullName -ErrorAction SilentlyContinue -ErrorVariable errors | Should -BeNullOrEmpty
+        $errors[0].FullyQualifiedErrorId | Should -BeLike 'VhdNotInChain,*'
+    }
+
+    It 'reports each chain that cannot be followed, and goes on' {
+        $links = Get-VhdChain $root/tests/data/disk.qcow2, $TestDrive/none.vhd, $TestDrive/leaf.vhd -ErrorAction SilentlyContinue -ErrorVariable errors
+        $links | Should -HaveCount 3
+        $errors.FullyQualifiedErrorId | Should -HaveCount 2
+        $errors[0].FullyQualifiedErrorId | Should -BeLike 'VhdNotUsable,*'
+        $errors[0].CategoryInfo.Category | Should -Be InvalidData
+        $errors[1].FullyQualifiedErrorId | Should -BeLike 'FileNotFound,*'
+    }
+
+    It 'is piped on' {
+        (Get-VhdChain $TestDrive/leaf.vhd | Test-VhdImage -Quiet) | Should -Be $true, $true, $true
+        (Get-VhdChain $TestDrive/leaf.vhdx | Test-ImageFormat -AllowBackingFile $TestDrive).IsSafe | Should -Be $true, $true, $true
+    }
+}
+
+Describe 'Chains of <_>' -ForEach 'vhd', 'vhdx' {
+    It 'are compared and mapped by the cmdlets for all images' {
+        $leaf = "$TestDrive/leaf.$_"
+        (Compare-DiskImage $leaf "$TestDrive/base.$_" -AllowBackingFile $TestDrive).IsIdentical | Should -BeTrue
+        { Compare-DiskImage $leaf "$TestDrive/base.$_" -ErrorAction Stop } | Should -Throw -ErrorId 'ImageIsUnsafe*'
+        $summary = Get-DiskImageMap $leaf -Summary -AllowBackingFile $TestDrive
+        $summary.VirtualSize | Should -Be 8MB
+        $summary.HoleBytes + $summary.ZeroBytes | Should -Be 8MB
+    }
+}
