@@ -9,6 +9,8 @@ using ImageUtils.Benchmarks.Fuzzing;
 //     [--imageutils PROGRAM] [--write]                the most memory, on images that are large or in many pieces
 // dotnet run -c Release --project tests/Benchmarks -- torture [200] [--disk FILE] [--directory DIRECTORY] [--seed N]
 //     [--imageutils PROGRAM] [--write]                kills conversions at random moments; 1 on any that left a mess
+// dotnet run -c Release --project tests/Benchmarks -- merges [--directory DIRECTORY] [--pairs 5] [--imageutils PROGRAM] [--write]
+//     merges of a VHD chain beside vhd-util
 // dotnet run -c Release --project tests/Benchmarks -- chains [1000] [--directory DIRECTORY] [--seed N]
 //     [--imageutils PROGRAM] [--write]                kills merges of VHD chains at random moments; 1 on any loss
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
@@ -32,6 +34,11 @@ if (args is ["memory", ..])
 if (args is ["torture", ..])
 {
     return Torture.Run(args.AsSpan(1));
+}
+
+if (args is ["merges", ..])
+{
+    return MergeRace.Run(args.AsSpan(1));
 }
 
 if (args is ["chains", ..])

@@ -44,11 +44,6 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
             qemu-img create -q -f luks --object secret,id=s,file=key -o key-secret=s,iter-time=10 volume.luks 1M 2>$null
             if ($LASTEXITCODE -eq 0) { break }
         }
-        $null = New-DiskImage parent.vhd -Size 20MB
-        $null = New-DiskImage child.vhd -BackingFile parent.vhd -AllowBackingFile .
-        $null = New-Item -ItemType Directory export
-        Copy-Item child.vhd export/0.vhd
-        Copy-Item parent.vhd export/1.vhd
         $null = New-Item -ItemType Directory merge
         $null = New-DiskImage merge/2.vhd -Size 20MB
         $null = New-DiskImage merge/1.vhd -BackingFile 2.vhd -AllowBackingFile merge
@@ -58,6 +53,11 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         $null = New-DiskImage chain/leaf.vhd -BackingFile base.vhd
         Copy-Item chain/leaf.vhd image/0.vhd
         Copy-Item chain/base.vhd image/1.vhd
+        $null = New-DiskImage parent.vhd -Size 20MB
+        $null = New-DiskImage child.vhd -BackingFile parent.vhd -AllowBackingFile .
+        $null = New-Item -ItemType Directory export
+        Copy-Item child.vhd export/0.vhd
+        Copy-Item parent.vhd export/1.vhd
         $null = New-Item -ItemType Directory saved
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
 

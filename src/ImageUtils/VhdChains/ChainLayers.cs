@@ -46,7 +46,7 @@ internal static class ChainLayers
                 var found = await ImageOpener.VetAsync(file, options, cancellationToken).ConfigureAwait(false);
                 ThrowIfNotOver(file.Path, (VhdDetails)found.Details!, below);
                 var map = await VhdReader
-                    .OpenAsync(file, new Given(below, file.Path) { Inspection = found }, cancellationToken)
+                    .OpenAsync(file, new GivenParent(below, file.Path) { Inspection = found }, cancellationToken)
                     .ConfigureAwait(false);
                 below = new OpenedParent(map, found, file.Path);
             }
@@ -85,17 +85,5 @@ internal static class ChainLayers
             : new VhdChainException(
                 VhdChainProblem.NotInChain, path,
                 $"It is {disk.DiskType} and based on no other disk, but is followed by '{below.Path}'.");
-    }
-
-    private sealed class Given(OpenedParent? below, string path) : ReaderContext
-    {
-        public override ValueTask<OpenedParent> OpenParentAsync(
-            string reference, ImageFormat statedFormat, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(below ?? throw new VhdChainException(
-                VhdChainProblem.ParentMissing, path, $"Its parent '{Printable.Text(reference)}' is not there."));
-
-        public override ValueTask<IByteSource> OpenDataFileAsync(
-            string reference, CancellationToken cancellationToken) =>
-            throw new VhdChainException(VhdChainProblem.NotUsable, path, "Its data lies in another file.");
     }
 }

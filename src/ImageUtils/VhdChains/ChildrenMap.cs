@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
@@ -45,10 +44,11 @@ internal sealed class ChildrenMap : IDisposable
                     .ConfigureAwait(false);
                 var reader = ImageOpener.FindReader(found.Format) ?? throw new VhdChainException(
                     VhdChainProblem.NotUsable, file.Path, $"It is {found.Format.ToName()}, which has no parent.");
-                var below = self.Map ?? new Nothing(parentSize);
-                self.Map = await reader.OpenAsync(
-                    file, new Below(below, inspection, file.Path) { Inspection = found }, cancellationToken)
-                    .ConfigureAwait(false);
+                var below = self.Map ?? new HoleMap(parentSize);
+
+                // The chain was found, and its ids seen to match, before.
+                var over = new GivenParent(new OpenedParent(below, inspection, file.Path), file.Path) { Inspection = found };
+                self.Map = await reader.OpenAsync(file, over, cancellationToken).ConfigureAwait(false);
                 inspection = found;
             }
 
@@ -67,30 +67,5 @@ internal sealed class ChildrenMap : IDisposable
         {
             file.Dispose();
         }
-    }
-
-    /// <summary>A disk that says nothing of any byte.</summary>
-    private sealed class Nothing(long length) : ImageMap
-    {
-        public override long VirtualSize => length;
-
-        public override async IAsyncEnumerable<Extent> GetExtentsAsync(
-            long guestOffset, long length, [EnumeratorCancellation] CancellationToken cancellationToken)
-        {
-            await ValueTask.CompletedTask.ConfigureAwait(false);
-            yield return Extent.Hole(guestOffset, length);
-        }
-    }
-
-    // The chain was found, and its ids seen to match, before.
-    private sealed class Below(ImageMap map, ImageInspection inspection, string path) : ReaderContext
-    {
-        public override ValueTask<OpenedParent> OpenParentAsync(
-            string reference, ImageFormat statedFormat, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(new OpenedParent(map, inspection, path));
-
-        public override ValueTask<IByteSource> OpenDataFileAsync(
-            string reference, CancellationToken cancellationToken) =>
-            throw new VhdChainException(VhdChainProblem.NotUsable, path, "Its data lies in another file.");
     }
 }

@@ -1,6 +1,4 @@
-using System.Runtime.CompilerServices;
 using ImageUtils.Conversion;
-using ImageUtils.Errors;
 using ImageUtils.Formats;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
@@ -29,12 +27,17 @@ internal sealed class OwnLayer(ImageMap own, ImageMap? parent) : IDisposable
     /// <param name="cancellationToken">Ends the work.</param>
     internal static ValueTask<ImageMap> OpenAsync(
         IReadableFormat reader,
-        IByteSource source,
+        FileByteSource source,
         ImageInspection inspection,
         OpenedImage? parent,
         bool shows,
-        CancellationToken cancellationToken) =>
-        reader.OpenAsync(source, new Over(parent, shows) { Inspection = inspection }, cancellationToken);
+        CancellationToken cancellationToken)
+    {
+        var given = parent is null
+            ? null
+            : new OpenedParent(shows ? parent.Map : new HoleMap(), parent.Inspection, parent.Path);
+        return reader.OpenAsync(source, new GivenParent(given, source.Path) { Inspection = inspection }, cancellationToken);
+    }
 
     public void Dispose()
     {
@@ -87,33 +90,5 @@ internal sealed class OwnLayer(ImageMap own, ImageMap? parent) : IDisposable
 
         await _reader.ReadAsync(_extents, piece.GuestOffset, below, cancellationToken).ConfigureAwait(false);
         return bytes.Span.SequenceEqual(below.Span);
-    }
-
-    private sealed class Over(OpenedImage? parent, bool shows) : ReaderContext
-    {
-        public override ValueTask<OpenedParent> OpenParentAsync(
-            string reference, ImageFormat statedFormat, CancellationToken cancellationToken) =>
-            parent is null
-                ? throw new ImageFileException(
-                    ImageFileProblem.NotFound, reference, $"The parent '{Printable.Text(reference)}' is not there.")
-                : ValueTask.FromResult(
-                    new OpenedParent(shows ? parent.Map : new Nothing(), parent.Inspection, parent.Path));
-
-        public override ValueTask<IByteSource> OpenDataFileAsync(
-            string reference, CancellationToken cancellationToken) =>
-            throw new UnsupportedImageException("The disk's data lies in another file.");
-    }
-
-    /// <summary>A disk without an end that says nothing of any byte.</summary>
-    private sealed class Nothing : ImageMap
-    {
-        public override long VirtualSize => long.MaxValue;
-
-        public override async IAsyncEnumerable<Extent> GetExtentsAsync(
-            long guestOffset, long length, [EnumeratorCancellation] CancellationToken cancellationToken)
-        {
-            await ValueTask.CompletedTask.ConfigureAwait(false);
-            yield return Extent.Hole(guestOffset, length);
-        }
     }
 }
