@@ -25,6 +25,12 @@ internal sealed class ParentSearch
     /// <summary>What an inspection is told, with the leaf's directory allowed.</summary>
     internal InspectionOptions Options { get; }
 
+    /// <summary>A disk's absolute path, as it was named.</summary>
+    /// <exception cref="ImageFileException">It cannot be one of a file.</exception>
+    internal static string Locate(string path) => path.Contains('\0', StringComparison.Ordinal)
+        ? throw new ImageFileException(ImageFileProblem.NotFound, path, "A path cannot contain a NUL character.")
+        : Path.GetFullPath(path);
+
     /// <summary>Reads one disk.</summary>
     /// <exception cref="ImageFileException">It cannot be read.</exception>
     /// <exception cref="VhdChainException">Its log is damaged.</exception>

@@ -30,7 +30,7 @@ public static class VhdChainFinder
         string leafPath, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = leafPath.Contains('\0', StringComparison.Ordinal) ? leafPath : Path.GetFullPath(leafPath);
+        var full = ParentSearch.Locate(leafPath);
         var search = new ParentSearch(options.Inspection, Path.GetDirectoryName(full));
         var disk = await search.ReadAsync(full, options.KnownRaw, options.Inspection.Passphrase, cancellationToken)
             .ConfigureAwait(false);
@@ -39,12 +39,7 @@ public static class VhdChainFinder
             throw new ImageFormatMismatchException(full, options.ClaimedFormat, disk.Inspection.Format);
         }
 
-        if (!disk.IsVhdOrVhdx)
-        {
-            throw disk.NotUsable(
-                $"It is {disk.Inspection.Format.ToName()}, neither a VHD nor a VHDX, and heads no chain of them.");
-        }
-
+        ThrowIfNeither(disk, mayBeRaw: false);
         var seen = new HashSet<string>(StringComparer.Ordinal) { DirectoryGate.Resolve(full) };
         var links = new List<VhdChainLink>();
         while (true)
@@ -97,7 +92,7 @@ public static class VhdChainFinder
         string directory, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = Path.GetFullPath(directory);
+        var full = ParentSearch.Locate(directory);
         var search = new ParentSearch(options.Inspection, full);
         var disks = new List<ChainDisk>();
         for (var number = 0; ; number++)
@@ -114,7 +109,9 @@ public static class VhdChainFinder
             }
 
             var isRaw = number > 0 && disks[^1].HasRawParent;
-            disks.Add(await search.ReadListedAsync(path, isRaw, cancellationToken).ConfigureAwait(false));
+            var disk = await search.ReadListedAsync(path, isRaw, cancellationToken).ConfigureAwait(false);
+            ThrowIfNeither(disk, isRaw);
+            disks.Add(disk);
         }
 
         if (disks.Count == 0)
@@ -148,6 +145,15 @@ public static class VhdChainFinder
         }
 
         return new VhdChain(links);
+    }
+
+    private static void ThrowIfNeither(ChainDisk disk, bool mayBeRaw)
+    {
+        if (!disk.IsVhdOrVhdx && !mayBeRaw)
+        {
+            throw disk.NotUsable(
+                $"It is {disk.Inspection.Format.ToName()}, neither a VHD nor a VHDX, and is in no chain of them.");
+        }
     }
 
     private static VhdChainException TooDeep(string path) => new(

@@ -1,5 +1,6 @@
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
+using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Safety;
 
@@ -22,7 +23,7 @@ public static class VhdImageCheck
         string path, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = Path.GetFullPath(path);
+        var full = ParentSearch.Locate(path);
         var search = new ParentSearch(options.Inspection, Path.GetDirectoryName(full));
         var findings = new CheckFindings();
         var disk = await ReadAsync(search, full, findings, cancellationToken).ConfigureAwait(false);
@@ -129,7 +130,7 @@ public static class VhdImageCheck
 
         if (isParent && parent.Failures.Count > 0)
         {
-            findings.AddProblem($"Its parent '{parent.Path}' failed its checks. {parent.Failures[0].Message}");
+            findings.AddProblem($"Its parent '{Printable.Text(parent.Path)}' failed its checks. {parent.Failures[0].Message}");
         }
     }
 }

@@ -75,7 +75,7 @@ public sealed record VhdImageInfo
         string path, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = System.IO.Path.GetFullPath(path);
+        var full = ParentSearch.Locate(path);
         var search = new ParentSearch(options.Inspection, System.IO.Path.GetDirectoryName(full));
         var disk = await search.ReadAsync(full, false, null, cancellationToken).ConfigureAwait(false);
         var link = disk.ToLink(0);
