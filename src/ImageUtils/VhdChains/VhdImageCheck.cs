@@ -13,7 +13,9 @@ public static class VhdImageCheck
     private static readonly string[] s_structural =
         [CheckNames.Version, CheckNames.UnknownFeatures, CheckNames.Checksum, CheckNames.Tables, CheckNames.Truncated];
 
-    /// <summary>Checks a disk. Of tables and bitmaps only pieces are held: some 40 MiB at most, whatever the size.</summary>
+    /// <summary>
+    /// Checks a disk. Of tables and bitmaps only pieces are held: some 40 MiB at most, whatever the size.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">What is allowed.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -130,7 +132,8 @@ public static class VhdImageCheck
 
         if (isParent && parent.Failures.Count > 0)
         {
-            findings.AddProblem($"Its parent '{Printable.Text(parent.Path)}' failed its checks. {parent.Failures[0].Message}");
+            findings.AddProblem(
+                $"Its parent '{Printable.Text(parent.Path)}' failed its checks. {parent.Failures[0].Message}");
         }
     }
 }
