@@ -53,7 +53,7 @@ public static class VhdCases
         Bad("checksum-footer", () => Seal(Dynamic()).Byte(TableEnd + 400, 1), "checksum"),
         Bad("checksum-fixed", () => SealFixed(Fixed(4096)).Byte(FooterOf(4096) + 400, 1), "checksum"),
         Bad("copies-differ-in-size", () => SealFooter(Seal(Dynamic()).Big64(TableEnd + 48, DiskSize / 2), TableEnd),
-            "checksum"),
+            "resize_pending"),
         Bad("copies-differ-in-type", () => SealFooter(Seal(Dynamic()).Big32(TableEnd + 60, 4), TableEnd), "checksum"),
         Bad("copies-differ-in-id", () => SealFooter(Seal(Dynamic()).Byte(TableEnd + 68, 9), TableEnd), "checksum"),
         Bad("copies-differ-in-data-offset", () => SealFooter(Seal(Dynamic()).Big64(TableEnd + 16, 1024), TableEnd),
@@ -94,7 +94,7 @@ public static class VhdCases
         Bad("block-furthest", () => Seal(WithBlock().Big32(Table + 4, 0xFFFF_FFFE)), "truncated"),
         Bad("block-over-footer", () => Seal(WithBlock().Big32(Table, 5)), "truncated"),
         Bad("fixed-cut-short", () => SealFixed(Fixed(65536).Big64(FooterOf(65536) + 48, 1 << 20)), "truncated"),
-        Bad("fixed-longer-than-disk", () => SealFixed(Fixed(65536).Big64(FooterOf(65536) + 48, 4096)), "tables"),
+        Bad("fixed-longer-than-disk", () => SealFixed(Fixed(65536).Big64(FooterOf(65536) + 48, 4096)), "resize_pending"),
         Bad("fixed-geometry-beyond-size", () => SealFixed(Fixed(65536).Text(FooterOf(65536) + 28, "vpc ")
             .Big16(FooterOf(65536) + 56, 60000)), "tables"),
         Bad("footer-missing", () => Seal(Dynamic()).Resize(TableEnd), "truncated"),

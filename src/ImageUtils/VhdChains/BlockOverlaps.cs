@@ -5,9 +5,9 @@ namespace ImageUtils.VhdChains;
 
 /// <summary>Finds blocks of a VHD that lie over each other.</summary>
 /// <remarks>
-/// Blocks are all of one length, so that of a file cut into pieces of that length each piece has the beginning of one block
-/// at most, and a block can only reach into the next piece. The file is looked at in windows, for memory to have an end:
-/// one with blocks of 2 MiB is one window.
+/// Blocks are all of one length, so that of a file cut into pieces of that length each piece has the beginning of one
+/// block at most, and a block can only reach into the next piece. The file is looked at in windows, for memory to have
+/// an end: one with blocks of 2 MiB is one window.
 /// </remarks>
 /// <param name="source">The file.</param>
 /// <param name="header">The header, which is possible.</param>
@@ -49,8 +49,8 @@ internal sealed class BlockOverlaps(IByteSource source, VhdDynamicHeader header,
                 if (FindOther(beginnings, piece, offset) is { } other)
                 {
                     findings.AddProblem(
-                        $"The VHD block allocation table's entry {first + index} points at byte {offset}, where the block "
-                        + $"overlaps the one at byte {other}.");
+                        $"The VHD block allocation table's entry {first + index} points at byte {offset}, where the "
+                        + $"block overlaps the one at byte {other}.");
                 }
 
                 beginnings[piece] = entries[index];

@@ -13,7 +13,9 @@ internal static class BlockTablePages
     internal const int EntriesPerPage = 16 * 1024;
 
     /// <summary>A VHD's entries, in order: sector numbers.</summary>
-    /// <returns>For each page its first entry's index, and the entries; they are overwritten by the next page.</returns>
+    /// <returns>
+    /// For each page its first entry's index, and the entries; they are overwritten by the next page.
+    /// </returns>
     /// <exception cref="Errors.TruncatedImageException">The file ends before the table does.</exception>
     internal static async IAsyncEnumerable<(long First, ArraySegment<uint> Entries)> ReadAsync(
         IByteSource source, VhdDynamicHeader header, [EnumeratorCancellation] CancellationToken cancellationToken)

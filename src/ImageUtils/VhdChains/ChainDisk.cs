@@ -52,7 +52,9 @@ internal sealed class ChainDisk
     /// <summary>The size that the disk was made of, which Hyper-V goes by, in bytes.</summary>
     internal long? Size => (Inspection.Details as VhdDetails)?.CurrentSize ?? Inspection.VirtualSize;
 
-    /// <summary>The checks that it failed, but for what they say of its parent and of a log, which is replayed.</summary>
+    /// <summary>
+    /// The checks that it failed, but for what they say of its parent and of a log, which is replayed.
+    /// </summary>
     internal IReadOnlyList<SafetyCheckResult> Failures =>
     [
         .. Inspection.Failures.Where(failure => failure.Name != CheckNames.Parent

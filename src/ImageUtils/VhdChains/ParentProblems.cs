@@ -36,13 +36,14 @@ internal static class ParentProblems
     {
         if (!disk.HasRawParent && parent.Inspection.Format != disk.Inspection.Format)
         {
-            return $"'{name}' is {parent.Inspection.Format.ToName()}, and not the {disk.Inspection.Format.ToName()} that "
-                + "the disk is based on. Put the right file there, or give the disk its right parent with Set-VhdParent.";
+            return $"'{name}' is {parent.Inspection.Format.ToName()}, and not the {disk.Inspection.Format.ToName()} "
+                + "that the disk is based on. Put the right file there, or give the disk its right parent with "
+                + "Set-VhdParent.";
         }
 
         var stated = disk.ParentIds.Count == 0 ? "one that cannot be read" : string.Join(" or ", disk.ParentIds);
-        return $"The parent's id is {stated}, but '{name}' has {parent.Id}: it is not the disk's parent, or was replaced "
-            + "or changed. Put the right file there, or give the disk its right parent with Set-VhdParent.";
+        return $"The parent's id is {stated}, but '{name}' has {parent.Id}: it is not the disk's parent, or was "
+            + "replaced or changed. Put the right file there, or give the disk its right parent with Set-VhdParent.";
     }
 
     // Those who make children write down when the parent's file was last changed, or the time in its footer.

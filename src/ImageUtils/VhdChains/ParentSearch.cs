@@ -5,7 +5,9 @@ using ImageUtils.Safety;
 
 namespace ImageUtils.VhdChains;
 
-/// <summary>Looks for a disk's parent by the names that the disk has for it, below directories that are allowed.</summary>
+/// <summary>
+/// Looks for a disk's parent by the names that the disk has for it, below directories that are allowed.
+/// </summary>
 internal sealed class ParentSearch
 {
     private readonly IReferenceGate _gate;
@@ -24,6 +26,12 @@ internal sealed class ParentSearch
 
     /// <summary>What an inspection is told, with the leaf's directory allowed.</summary>
     internal InspectionOptions Options { get; }
+
+    /// <summary>A disk's absolute path, as it was named.</summary>
+    /// <exception cref="ImageFileException">It cannot be one of a file.</exception>
+    internal static string Locate(string path) => path.Contains('\0', StringComparison.Ordinal)
+        ? throw new ImageFileException(ImageFileProblem.NotFound, path, "A path cannot contain a NUL character.")
+        : Path.GetFullPath(path);
 
     /// <summary>Reads one disk.</summary>
     /// <exception cref="ImageFileException">It cannot be read.</exception>
@@ -55,7 +63,9 @@ internal sealed class ParentSearch
     }
 
     /// <summary>Looks for a disk's parent.</summary>
-    /// <exception cref="ImageFileException">There is something where the parent should be that cannot be read.</exception>
+    /// <exception cref="ImageFileException">
+    /// There is something where the parent should be that cannot be read.
+    /// </exception>
     /// <exception cref="VhdChainException">It has a log that is damaged.</exception>
     internal async ValueTask<ParentFinding> FindAsync(ChainDisk disk, CancellationToken cancellationToken)
     {
@@ -87,7 +97,8 @@ internal sealed class ParentSearch
         {
             return new ParentFinding(
                 null, null,
-                "It depends on a parent, but names it in no way that can be read. Give it its parent with Set-VhdParent.");
+                "It depends on a parent, but names it in no way that can be read. Give it its parent with "
+                    + "Set-VhdParent.");
         }
 
         var names = string.Join(", ", references.Select(one => $"'{Printable.Text(one.Name)}'").Distinct());

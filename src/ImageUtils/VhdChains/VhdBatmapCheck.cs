@@ -5,12 +5,12 @@ using ImageUtils.IO;
 namespace ImageUtils.VhdChains;
 
 /// <summary>
-/// Looks at the map that tapdisk keeps behind the block allocation table: a bit for each block all of whose sectors are the
-/// disk's own, a byte's most significant first.
+/// Looks at the map that tapdisk keeps behind the block allocation table: a bit for each block all of whose sectors are
+/// the disk's own, a byte's most significant first.
 /// </summary>
 /// <remarks>
-/// blktap, include/vhd.h, "struct dd_batmap_hdr", and vhd/lib/libvhd.c. Integers are big-endian. The header lies in the first
-/// sector behind the table.
+/// blktap, include/vhd.h, "struct dd_batmap_hdr", and vhd/lib/libvhd.c. Integers are big-endian. The header lies in the
+/// first sector behind the table.
 /// <code>
 ///   0  8  cookie "tdbatmap"               20  4  version, to 0x00010002
 ///   8  8  offset of the map               24  4  checksum of the map
@@ -73,8 +73,8 @@ internal sealed class VhdBatmapCheck
             if (footer.CreatorVersion >= Version12)
             {
                 findings.AddProblem(
-                    $"The VHD was made by tapdisk {footer.CreatorVersion >> 16}.{footer.CreatorVersion & 0xFFFF}, which "
-                    + $"expects a batmap (cookie 'tdbatmap') at byte {at}, but none is there.");
+                    $"The VHD was made by tapdisk {footer.CreatorVersion >> 16}.{footer.CreatorVersion & 0xFFFF}, "
+                    + $"which expects a batmap (cookie 'tdbatmap') at byte {at}, but none is there.");
             }
 
             return null;
@@ -136,7 +136,8 @@ internal sealed class VhdBatmapCheck
         return version > Version12
             ? $"The VHD batmap's version is 0x{version:x8}; those to 0x00010002 are known."
             : offset > (ulong)dataEnd || length > dataEnd - (long)offset
-                ? $"The VHD batmap has {length} bytes at byte {offset}, beyond the file's data, which ends at byte {dataEnd}."
+                ? $"The VHD batmap has {length} bytes at byte {offset}, beyond the file's data, which ends at byte "
+                    + $"{dataEnd}."
                 : length * 8 < header.MaxTableEntries
                     ? $"The VHD batmap has {length} bytes, too few for {header.MaxTableEntries} blocks."
                     : null;

@@ -12,10 +12,10 @@ public static class VhdChainFinder
     /// <summary>Follows a disk's parents to the base, or to where the chain breaks.</summary>
     /// <remarks>
     /// A parent is looked for by the names that the disk has for it: relative ones first (VHD's W2ru and MacX, VHDX's
-    /// relative_path), then absolute ones (W2ku, volume_path, absolute_win32_path) and the one in the header; last by an
-    /// absolute name's file name beside the disk, where the id must then match. Only files below the leaf's own directory,
-    /// and below those that the policy allows for backing files, are looked at. A parent that is missing or has another id
-    /// is no error here: the last link says so.
+    /// relative_path), then absolute ones (W2ku, volume_path, absolute_win32_path) and the one in the header; last by
+    /// an absolute name's file name beside the disk, where the id must then match. Only files below the leaf's own
+    /// directory, and below those that the policy allows for backing files, are looked at. A parent that is missing or
+    /// has another id is no error here: the last link says so.
     /// </remarks>
     /// <param name="leafPath">The disk to begin with, which may have a parent or not.</param>
     /// <param name="options">What is allowed and claimed.</param>
@@ -23,14 +23,14 @@ public static class VhdChainFinder
     /// <exception cref="ImageFileException">A disk cannot be read.</exception>
     /// <exception cref="ImageFormatMismatchException">The leaf is not what it is claimed to be.</exception>
     /// <exception cref="VhdChainException">
-    /// The chain has no end, or more than <see cref="VhdChain.MaximumDepth"/> disks; a disk failed its checks or is neither
-    /// VHD nor VHDX.
+    /// The chain has no end, or more than <see cref="VhdChain.MaximumDepth"/> disks; a disk failed its checks or is
+    /// neither VHD nor VHDX.
     /// </exception>
     public static async Task<VhdChain> FindAsync(
         string leafPath, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = leafPath.Contains('\0', StringComparison.Ordinal) ? leafPath : Path.GetFullPath(leafPath);
+        var full = ParentSearch.Locate(leafPath);
         var search = new ParentSearch(options.Inspection, Path.GetDirectoryName(full));
         var disk = await search.ReadAsync(full, options.KnownRaw, options.Inspection.Passphrase, cancellationToken)
             .ConfigureAwait(false);
@@ -39,12 +39,7 @@ public static class VhdChainFinder
             throw new ImageFormatMismatchException(full, options.ClaimedFormat, disk.Inspection.Format);
         }
 
-        if (!disk.IsVhdOrVhdx)
-        {
-            throw disk.NotUsable(
-                $"It is {disk.Inspection.Format.ToName()}, neither a VHD nor a VHDX, and heads no chain of them.");
-        }
-
+        ThrowIfNeither(disk, mayBeRaw: false);
         var seen = new HashSet<string>(StringComparer.Ordinal) { DirectoryGate.Resolve(full) };
         var links = new List<VhdChainLink>();
         while (true)
@@ -63,8 +58,8 @@ public static class VhdChainFinder
             {
                 throw new VhdChainException(
                     VhdChainProblem.Cycle, disk.Path,
-                    $"It has '{Printable.Text(parent.Path)}' as its parent, which is itself based on it: the chain has no "
-                    + "end. Give it its right parent with Set-VhdParent.");
+                    $"It has '{Printable.Text(parent.Path)}' as its parent, which is itself based on it: the chain has "
+                    + "no end. Give it its right parent with Set-VhdParent.");
             }
 
             if (!disk.IsChildOf(parent))
@@ -97,7 +92,7 @@ public static class VhdChainFinder
         string directory, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = Path.GetFullPath(directory);
+        var full = ParentSearch.Locate(directory);
         var search = new ParentSearch(options.Inspection, full);
         var disks = new List<ChainDisk>();
         for (var number = 0; ; number++)
@@ -114,7 +109,9 @@ public static class VhdChainFinder
             }
 
             var isRaw = number > 0 && disks[^1].HasRawParent;
-            disks.Add(await search.ReadListedAsync(path, isRaw, cancellationToken).ConfigureAwait(false));
+            var disk = await search.ReadListedAsync(path, isRaw, cancellationToken).ConfigureAwait(false);
+            ThrowIfNeither(disk, isRaw);
+            disks.Add(disk);
         }
 
         if (disks.Count == 0)
@@ -148,6 +145,15 @@ public static class VhdChainFinder
         }
 
         return new VhdChain(links);
+    }
+
+    private static void ThrowIfNeither(ChainDisk disk, bool mayBeRaw)
+    {
+        if (!disk.IsVhdOrVhdx && !mayBeRaw)
+        {
+            throw disk.NotUsable(
+                $"It is {disk.Inspection.Format.ToName()}, neither a VHD nor a VHDX, and is in no chain of them.");
+        }
     }
 
     private static VhdChainException TooDeep(string path) => new(

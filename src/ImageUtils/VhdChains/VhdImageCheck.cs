@@ -1,5 +1,6 @@
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
+using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Safety;
 
@@ -12,7 +13,9 @@ public static class VhdImageCheck
     private static readonly string[] s_structural =
         [CheckNames.Version, CheckNames.UnknownFeatures, CheckNames.Checksum, CheckNames.Tables, CheckNames.Truncated];
 
-    /// <summary>Checks a disk. Of tables and bitmaps only pieces are held: some 40 MiB at most, whatever the size.</summary>
+    /// <summary>
+    /// Checks a disk. Of tables and bitmaps only pieces are held: some 40 MiB at most, whatever the size.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="options">What is allowed.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -22,7 +25,7 @@ public static class VhdImageCheck
         string path, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = Path.GetFullPath(path);
+        var full = ParentSearch.Locate(path);
         var search = new ParentSearch(options.Inspection, Path.GetDirectoryName(full));
         var findings = new CheckFindings();
         var disk = await ReadAsync(search, full, findings, cancellationToken).ConfigureAwait(false);
@@ -129,7 +132,8 @@ public static class VhdImageCheck
 
         if (isParent && parent.Failures.Count > 0)
         {
-            findings.AddProblem($"Its parent '{parent.Path}' failed its checks. {parent.Failures[0].Message}");
+            findings.AddProblem(
+                $"Its parent '{Printable.Text(parent.Path)}' failed its checks. {parent.Failures[0].Message}");
         }
     }
 }

@@ -42,8 +42,8 @@ public sealed record VhdImageInfo
     public required string DiskIdentifier { get; init; }
 
     /// <summary>
-    /// How many of a hundred allocated blocks do not lie right behind the block before them on the disk; null: the disk is
-    /// fixed.
+    /// How many of a hundred allocated blocks do not lie right behind the block before them on the disk; null: the disk
+    /// is fixed.
     /// </summary>
     public int? FragmentationPercentage { get; init; }
 
@@ -62,7 +62,9 @@ public sealed record VhdImageInfo
     /// <summary>The blocks that have a place in the file; null: a fixed VHD has none.</summary>
     public long? AllocatedBlocks { get; init; }
 
-    /// <summary>Whether a VHDX was not closed properly; what is said here holds once its log has been replayed.</summary>
+    /// <summary>
+    /// Whether a VHDX was not closed properly; what is said here holds once its log has been replayed.
+    /// </summary>
     public required bool IsLogPending { get; init; }
 
     /// <summary>Describes a disk; of a block allocation table only a page is held.</summary>
@@ -75,7 +77,7 @@ public sealed record VhdImageInfo
         string path, OpenOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= OpenOptions.Default;
-        var full = System.IO.Path.GetFullPath(path);
+        var full = ParentSearch.Locate(path);
         var search = new ParentSearch(options.Inspection, System.IO.Path.GetDirectoryName(full));
         var disk = await search.ReadAsync(full, false, null, cancellationToken).ConfigureAwait(false);
         var link = disk.ToLink(0);

@@ -27,7 +27,8 @@ internal static class VhdSiblings
             foreach (var path in FilesIn(directory))
             {
                 if (Resolve(path) is not { } resolved || own.Contains(resolved)
-                    || await TryReadAsync(path, cancellationToken).ConfigureAwait(false) is not { HasParent: true } other)
+                    || await TryReadAsync(path, cancellationToken).ConfigureAwait(false)
+                        is not { HasParent: true } other)
                 {
                     continue;
                 }
@@ -36,8 +37,8 @@ internal static class VhdSiblings
                 {
                     throw new VhdChainException(
                         VhdChainProblem.ParentShared, link.Path,
-                        $"'{Printable.Text(path)}' is based on it too, and would be lost if it were changed. Merge that "
-                        + "disk first, move it away if it is not needed, or use -Force.");
+                        $"'{Printable.Text(path)}' is based on it too, and would be lost if it were changed. Merge "
+                        + "that disk first, move it away if it is not needed, or use -Force.");
                 }
             }
         }

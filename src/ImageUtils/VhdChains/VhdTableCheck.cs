@@ -28,7 +28,9 @@ internal sealed class VhdTableCheck
         _bitmap = new byte[_header.BitmapSize];
     }
 
-    /// <exception cref="ImageFormatException">A structure is damaged such that nothing behind it can be found.</exception>
+    /// <exception cref="ImageFormatException">
+    /// A structure is damaged such that nothing behind it can be found.
+    /// </exception>
     internal static async ValueTask RunAsync(
         FileByteSource file, CheckFindings findings, CancellationToken cancellationToken)
     {
@@ -73,9 +75,9 @@ internal sealed class VhdTableCheck
         findings.AddProblem(VhdSafetyChecks.FindWrongChecksum(
             "VHD footer copy at byte 0", head, VhdFooter.ChecksumOffset));
         findings.AddProblem(end.Length > 0
-            ? VhdSafetyChecks.FindDifference(VhdFooter.Parse(head), VhdFooter.Parse(end.Span))
-            : $"The VHD has no footer in the last {VhdFooter.Length} of its {file.Length} bytes: the file is cut short, or "
-                + "something was appended to it.");
+            ? VhdSafetyChecks.FindDisagreement(VhdFooter.Parse(head), VhdFooter.Parse(end.Span))
+            : $"The VHD has no footer in the last {VhdFooter.Length} of its {file.Length} bytes: the file is cut "
+                + "short, or something was appended to it.");
     }
 
     private async ValueTask CheckAreasAsync(CancellationToken cancellationToken)
@@ -83,7 +85,8 @@ internal sealed class VhdTableCheck
         _areas.Add((0, VhdFooter.Length, "footer's copy at byte 0"));
         _areas.Add(((long)_footer.DataOffset, VhdDynamicHeader.Length, "dynamic header"));
         _areas.Add(((long)_header.TableOffset, _header.TableLength, "table itself"));
-        foreach (var locator in _header.ParentLocators.Where(one => one is { PlatformCode: not 0, PlatformDataLength: > 0 }))
+        foreach (var locator in _header.ParentLocators
+            .Where(one => one is { PlatformCode: not 0, PlatformDataLength: > 0 }))
         {
             AddLocator(locator);
         }
@@ -115,8 +118,8 @@ internal sealed class VhdTableCheck
             || locator.PlatformDataLength > (ulong)_dataEnd - locator.PlatformDataOffset)
         {
             _findings.AddProblem(
-                $"The VHD {name} has {locator.PlatformDataLength} bytes at byte {locator.PlatformDataOffset}, beyond the "
-                + $"file's data, which ends at byte {_dataEnd}.");
+                $"The VHD {name} has {locator.PlatformDataLength} bytes at byte {locator.PlatformDataOffset}, beyond "
+                + $"the file's data, which ends at byte {_dataEnd}.");
             return;
         }
 
@@ -202,7 +205,8 @@ internal sealed class VhdTableCheck
     private async ValueTask CheckBitmapAsync(
         long block, long offset, bool isMarked, CancellationToken cancellationToken)
     {
-        await VhdReader.ReadWholeAsync(_file, offset, _bitmap, "sector bitmap", cancellationToken).ConfigureAwait(false);
+        await VhdReader.ReadWholeAsync(_file, offset, _bitmap, "sector bitmap", cancellationToken)
+            .ConfigureAwait(false);
         var left = (long)_footer.CurrentSize - block * _header.BlockSize;
         var sectors = Math.Min(_header.BlockSize, left + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize;
         if (sectors <= 0)

@@ -10,7 +10,9 @@ internal static class VhdxTableCheck
     private const int BitsPerWord = 64;
     private const ulong Unit = VhdxSafetyChecks.Mebibyte;
 
-    /// <exception cref="ImageFormatException">A structure is damaged such that nothing behind it can be found.</exception>
+    /// <exception cref="ImageFormatException">
+    /// A structure is damaged such that nothing behind it can be found.
+    /// </exception>
     internal static async ValueTask RunAsync(
         FileByteSource file, CheckFindings findings, CancellationToken cancellationToken)
     {
@@ -19,9 +21,9 @@ internal static class VhdxTableCheck
         if (disk.Header.LogGuid != Guid.Empty)
         {
             findings.AddProblem(
-                $"The VHDX has a log ({disk.Header.LogGuid}) that must be replayed before it can be changed: it was not "
-                + "closed properly. Open it once with Hyper-V, or repair it with 'qemu-img check -r all'. What else is "
-                + "said here holds once that is done.");
+                $"The VHDX has a log ({disk.Header.LogGuid}) that must be replayed before it can be changed: it was "
+                + "not closed properly. Open it once with Hyper-V, or repair it with 'qemu-img check -r all'. What "
+                + "else is said here holds once that is done.");
         }
 
         await new TableWalk(disk, findings).RunAsync(cancellationToken).ConfigureAwait(false);
@@ -51,13 +53,14 @@ internal static class VhdxTableCheck
         var (isFirstValid, isSecondValid) = (VhdxRegionTable.IsValid(first), VhdxRegionTable.IsValid(bytes));
         if (isFirstValid != isSecondValid)
         {
+            var damaged = isFirstValid ? VhdxRegionTable.SecondOffset : VhdxRegionTable.FirstOffset;
             findings.AddProblem(
-                $"The VHDX region table at byte {(isFirstValid ? VhdxRegionTable.SecondOffset : VhdxRegionTable.FirstOffset)} "
-                + "has no signature or a wrong checksum; its copy is intact.");
+                $"The VHDX region table at byte {damaged} has no signature or a wrong checksum; its copy is intact.");
         }
         else if (isFirstValid && !first.AsSpan().SequenceEqual(bytes))
         {
-            findings.AddProblem("The VHDX region tables are both intact, but differ: readers do not agree on the file.");
+            findings.AddProblem(
+                "The VHDX region tables are both intact, but differ: readers do not agree on the file.");
         }
     }
 
@@ -123,14 +126,14 @@ internal static class VhdxTableCheck
             else if (entry.FileOffset + length > (ulong)disk.FileLength)
             {
                 findings.AddProblem(
-                    $"The VHDX block allocation table's entry {index} points at byte {entry.FileOffset}, but the block's "
-                    + $"{length} bytes end beyond the file's {disk.FileLength}: the file is cut short.");
+                    $"The VHDX block allocation table's entry {index} points at byte {entry.FileOffset}, but the "
+                    + $"block's {length} bytes end beyond the file's {disk.FileLength}: the file is cut short.");
             }
             else if (!Take(entry.FileOffset, length))
             {
                 findings.AddProblem(
-                    $"The VHDX block allocation table's entry {index} points at byte {entry.FileOffset}, where the block "
-                    + "overlaps another one.");
+                    $"The VHDX block allocation table's entry {index} points at byte {entry.FileOffset}, where the "
+                    + "block overlaps another one.");
             }
         }
 
@@ -144,8 +147,8 @@ internal static class VhdxTableCheck
                 : (int)entry.State is not (4 or 5) && (!isPartial || _hasParent);
             if (!isPossible)
             {
-                return $"The VHDX block allocation table's entry {index} has the state {(int)entry.State}, which is not "
-                    + "possible there.";
+                return $"The VHDX block allocation table's entry {index} has the state {(int)entry.State}, which is "
+                    + "not possible there.";
             }
 
             return needsBitmap && !entry.IsPresent

@@ -78,8 +78,12 @@ public sealed class VhdChainFinderTests : IDisposable
     public async Task Chains_without_an_end_are_refused()
     {
         var (one, other) = (Guid.NewGuid(), Guid.NewGuid());
-        _files.Make("a.vhd", change: options => options with { UniqueId = one, BackingFile = "b.vhd", ParentId = other });
-        _files.Make("b.vhd", change: options => options with { UniqueId = other, BackingFile = "a.vhd", ParentId = one });
+        _files.Make(
+            "a.vhd",
+            change: options => options with { UniqueId = one, BackingFile = "b.vhd", ParentId = other });
+        _files.Make(
+            "b.vhd",
+            change: options => options with { UniqueId = other, BackingFile = "a.vhd", ParentId = one });
         _files.Make("c.vhd", change: options => options with { UniqueId = one, BackingFile = "c.vhd", ParentId = one });
         foreach (var name in new[] { "a.vhd", "b.vhd", "c.vhd" })
         {
@@ -257,6 +261,49 @@ public sealed class VhdChainFinderTests : IDisposable
     }
 
     [Fact]
+    public async Task Noise_with_a_number_is_in_no_chain()
+    {
+        var image = Directory.CreateDirectory(_files["image"]).FullName;
+        _files.Put("image/0.vhd", new byte[512]);
+        var error = await Assert.ThrowsAsync<VhdChainException>(() => VhdChainFinder.FindInDirectoryAsync(image));
+        Assert.Equal((VhdChainProblem.NotUsable, _files["image/0.vhd"]), (error.Problem, error.Path));
+        _files.Make("image/base.vhd");
+        File.Move(_files.Make("image/leaf.vhd", parent: "image/base.vhd"), _files["image/0.vhd"], true);
+        _files.Put("image/1.vhd", new byte[512]);
+        error = await Assert.ThrowsAsync<VhdChainException>(() => VhdChainFinder.FindInDirectoryAsync(image));
+        Assert.Equal((VhdChainProblem.NotUsable, _files["image/1.vhd"]), (error.Problem, error.Path));
+
+        // Under a child that says so it is a disk.
+        _files.Make(
+            "image/0.vhd",
+            change: options => options with { BackingFile = "1.vhd", BackingFormat = ImageFormat.Raw });
+        Assert.Equal("raw", (await VhdChainFinder.FindInDirectoryAsync(image)).Base.Type);
+    }
+
+    [Fact]
+    public async Task A_path_that_can_be_none_is_no_file()
+    {
+        await Assert.ThrowsAsync<ImageFileException>(() => VhdChainFinder.FindAsync("a\0/b.vhd"));
+        await Assert.ThrowsAsync<ImageFileException>(() => VhdImageInfo.ReadAsync("a\0/b.vhd"));
+        await Assert.ThrowsAsync<ImageFileException>(() => VhdImageCheck.RunAsync("a\0/b.vhd"));
+    }
+
+    [Fact]
+    public async Task A_vhdx_is_read_with_its_log_replayed()
+    {
+        var pending = VhdxLogs.Pending(VhdxCases.WithBlock());
+        VhdxLogs.Put(
+            pending, 0, 1, 0, pending.Length, pending.Length, new VhdxLogChange(4 << 20, new byte[VhdxLogs.Sector]));
+        var link = Assert.Single((await VhdChainFinder.FindAsync(
+            _files.Put("a.vhdx", VhdxCases.Seal(pending).ToArray()))).Links);
+        Assert.Contains("its log must be replayed", Assert.Single(link.Problems), StringComparison.Ordinal);
+        var damaged = VhdxCases.Seal(VhdxLogs.Pending(VhdxCases.WithBlock())).ToArray();
+        _files.Put("a.vhdx", damaged);
+        Assert.Equal(VhdChainProblem.NotUsable, (await FailAsync("a.vhdx")).Problem);
+        Assert.False((await VhdImageCheck.RunAsync(_files["a.vhdx"])).IsValid);
+    }
+
+    [Fact]
     public async Task A_vhdx_is_known_by_either_linkage()
     {
         _files.Put("base.vhdx", VhdxCases.Seal(VhdxCases.WithBlock()).ToArray());
@@ -275,7 +322,9 @@ public sealed class VhdChainFinderTests : IDisposable
         Tool.Require("qemu-img", "qemu-utils");
         foreach (var (name, format) in new[] { ("base.vhd", "vpc"), ("base.vhdx", "vhdx") })
         {
-            Tool.Run("qemu-img", "create", "-q", "-f", format, "-o", format == "vpc" ? "force_size=on" : "subformat=dynamic",
+            Tool.Run(
+                "qemu-img", "create", "-q", "-f", format,
+                "-o", format == "vpc" ? "force_size=on" : "subformat=dynamic",
                 _files[name], "20M");
             Tool.Run("qemu-io", "-f", format, "-c", "write -P 5 3M 64k", _files[name]);
             var leaf = _files.Make(

@@ -113,7 +113,8 @@ public sealed class VhdChainPropertyTests
         var names = new List<string>();
         for (var depth = random.Next(1, 7); depth > 0; depth--)
         {
-            var name = Path.Join(random.Next(3) switch { 0 => "", 1 => "a", _ => "a/b" }, $"disk {names.Count}{extension}");
+            var name = Path.Join(
+                random.Next(3) switch { 0 => "", 1 => "a", _ => "a/b" }, $"disk {names.Count}{extension}");
             var pieces = MakePieces(random);
             var parent = names.Count == 0 ? null : names[^1];
             var isAbsolute = random.Next(4) == 0;

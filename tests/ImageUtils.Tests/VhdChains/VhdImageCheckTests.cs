@@ -27,7 +27,9 @@ public sealed class VhdImageCheckTests : IDisposable
     public async Task What_our_writers_make_is_valid(string name, string subformat)
     {
         var path = _files.Make(
-            name, change: options => options with { Subformat = subformat }, pieces: [(1 << 20, [.. new byte[511], 1])]);
+            name,
+            change: options => options with { Subformat = subformat },
+            pieces: [(1 << 20, [.. new byte[511], 1])]);
         var report = await VhdImageCheck.RunAsync(path);
         Assert.Empty(report.Problems);
         Assert.Empty(report.Warnings);
@@ -69,7 +71,8 @@ public sealed class VhdImageCheckTests : IDisposable
             Table + 4, TableEnd / 512 + 100).Put(image.Length - 512, image[..512]));
         await AssertSaysAsync("parent locator 'W2ru' has 10 bytes at byte 1099511627776", image => VhdCases.Seal(image
             .Text(Header + 576, "W2ru").Big32(Header + 584, 10).Big64(Header + 592, 1UL << 40)));
-        await AssertSaysAsync("the parent locator 'W2ru' at byte 1540 overlaps the table itself", image => VhdCases.Seal(image
+        await AssertSaysAsync(
+            "the parent locator 'W2ru' at byte 1540 overlaps the table itself", image => VhdCases.Seal(image
             .Text(Header + 576, "W2ru").Big32(Header + 584, 10).Big64(Header + 592, 1540)));
         await AssertSaysAsync("no dynamic header", image => image.Text(Header, "nonsense"));
     }
@@ -90,7 +93,7 @@ public sealed class VhdImageCheckTests : IDisposable
     [Theory]
     [InlineData("as it should be", null)]
     [InlineData("missing", "expects a batmap")]
-    [InlineData("of a block that is not full", "has block 0 as full, but its bitmap at byte 3072 does not have the sector 8")]
+    [InlineData("of a block that is not full", "its bitmap at byte 3072 does not have the sector 8")]
     [InlineData("damaged", "batmap's checksum")]
     [InlineData("beyond the file", "beyond the file's data")]
     [InlineData("too short", "too few for 9999 blocks")]

@@ -23,7 +23,9 @@ public sealed class VhdImageInfoTests : IDisposable
         Assert.Equal((path, ImageFormat.Vhd, VhdType.Dynamic), (info.Path, info.VhdFormat, info.VhdType));
         Assert.Equal((20L << 20, 2L << 20, 512, 512), (
             info.Size, info.BlockSize, info.LogicalSectorSize, info.PhysicalSectorSize));
-        Assert.Equal((new FileInfo(path).Length, 3L, 0), (info.FileSize, info.AllocatedBlocks, info.FragmentationPercentage));
+        Assert.Equal(
+            (new FileInfo(path).Length, 3L, 0),
+            (info.FileSize, info.AllocatedBlocks, info.FragmentationPercentage));
         Assert.Equal(("0A0B0C0D-1111-2222-3333-444455556666", id), (info.DiskIdentifier, info.UniqueId));
         Assert.Null(info.ParentPath);
     }
@@ -34,7 +36,9 @@ public sealed class VhdImageInfoTests : IDisposable
         var parent = _files.Make("base.vhdx");
         var path = _files.Make("leaf.vhdx", parent: "base.vhdx");
         var info = await VhdImageInfo.ReadAsync(path);
-        Assert.Equal((VhdType.Differencing, parent, ChainFiles.IdOf(parent)), (info.VhdType, info.ParentPath, info.ParentId));
+        Assert.Equal(
+            (VhdType.Differencing, parent, ChainFiles.IdOf(parent)),
+            (info.VhdType, info.ParentPath, info.ParentId));
         Assert.NotEqual(info.UniqueId.ToString("D").ToUpperInvariant(), info.DiskIdentifier);
         File.Delete(parent);
         Assert.Equal(@".\base.vhdx", (await VhdImageInfo.ReadAsync(path)).ParentPath);
