@@ -53,11 +53,12 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         $null = New-DiskImage chain/leaf.vhd -BackingFile base.vhd
         Copy-Item chain/leaf.vhd image/0.vhd
         Copy-Item chain/base.vhd image/1.vhd
-        $null = New-DiskImage parent.vhd -Size 20MB
-        $null = New-DiskImage child.vhd -BackingFile parent.vhd -AllowBackingFile .
-        $null = New-Item -ItemType Directory export
-        Copy-Item child.vhd export/0.vhd
-        Copy-Item parent.vhd export/1.vhd
+        $null = New-Item -ItemType Directory vm, export
+        Copy-Item "$data/disk-dynamic.vhd" vm/old.vhd
+        $null = New-DiskImage vm/parent.vhd -Size 20MB
+        $null = New-DiskImage vm/child.vhd -BackingFile parent.vhd
+        Copy-Item vm/child.vhd export/0.vhd
+        Copy-Item vm/parent.vhd export/1.vhd
         $null = New-Item -ItemType Directory saved
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
 

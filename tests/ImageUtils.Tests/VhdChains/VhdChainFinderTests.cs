@@ -1,7 +1,6 @@
 using System.Text;
 using ImageUtils.Builders;
 using ImageUtils.Errors;
-using ImageUtils.Formats.Vhd;
 using ImageUtils.Tests.Support;
 using ImageUtils.VhdChains;
 
@@ -9,6 +8,9 @@ namespace ImageUtils.Tests.VhdChains;
 
 public sealed class VhdChainFinderTests : IDisposable
 {
+    // What VhdCases gives all disks as their id.
+    private static readonly byte[] s_id = [.. Enumerable.Repeat((byte)0x5A, 16)];
+
     private readonly ChainFiles _files = new();
 
     public void Dispose() => _files.Dispose();
@@ -287,9 +289,29 @@ public sealed class VhdChainFinderTests : IDisposable
         }
     }
 
-    private static readonly byte[] s_id = [.. Enumerable.Repeat((byte)0x5A, 16)];
+    [SkippableFact]
+    public async Task Disks_of_vhd_util_are_a_chain_and_valid()
+    {
+        Tool.Require("vhd-util", "blktap");
+        _files.Put("raw", new byte[20 << 20]);
+        Directory.CreateDirectory(_files["sub"]);
+        Tool.Run("vhd-util", "create", "-n", _files["base.vhd"], "-s", 20);
+        Tool.Run("vhd-util", "snapshot", "-n", _files["sub/middle.vhd"], "-p", _files["base.vhd"], "-e");
+        Tool.Run("vhd-util", "fill", "-n", _files["base.vhd"]);
+        Tool.Run("vhd-util", "snapshot", "-n", _files["leaf.vhd"], "-p", _files["sub/middle.vhd"], "-e");
+        Tool.Run("vhd-util", "fill", "-n", _files["leaf.vhd"]);
+        Tool.Run("vhd-util", "snapshot", "-n", _files["over.vhd"], "-p", _files["raw"], "-m");
+        var chain = await VhdChainFinder.FindAsync(_files["leaf.vhd"]);
+        Assert.Equal(
+            [_files["leaf.vhd"], _files["sub/middle.vhd"], _files["base.vhd"]], chain.Links.Select(link => link.Path));
+        Assert.All(chain.Links, link => Assert.NotEqual(false, link.IdMatches));
+        Assert.Equal("raw", (await VhdChainFinder.FindAsync(_files["over.vhd"])).Base.Type);
+        foreach (var name in new[] { "leaf.vhd", "sub/middle.vhd", "base.vhd", "over.vhd" })
+        {
+            Assert.Empty((await VhdImageCheck.RunAsync(_files[name], ChainFiles.Allowing(_files.Path))).Problems);
+        }
+    }
 
-    // What VhdCases gives all disks as their id.
     private void MakeBase() => _files.Put("base.vhd", VhdCases.Seal(VhdCases.Dynamic()).ToArray());
 
     private Task<VhdChainException> FailAsync(string name) =>

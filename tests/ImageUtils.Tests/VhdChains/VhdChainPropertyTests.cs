@@ -3,7 +3,6 @@ using FsCheck.Fluent;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Mapping;
-using ImageUtils.Tests.Support;
 using ImageUtils.VhdChains;
 
 namespace ImageUtils.Tests.VhdChains;

@@ -54,7 +54,7 @@ public sealed class VhdImageCheckTests : IDisposable
         await AssertSaysAsync("VHD footer at the file's end's checksum", image => image.Byte(image.Length - 100, 1));
         await AssertSaysAsync("VHD dynamic header's checksum", image => image.Byte(Header + 900, 1));
         await AssertSaysAsync("no footer in the last 512", image => image.Resize(image.Length - 512));
-        await AssertSaysAsync("differ in the current size", image =>
+        await AssertSaysAsync("a change of the size was cut off", image =>
         {
             var end = image[(image.Length - 512)..].ToArray();
             VhdCases.Seal(image.Big64(48, 200 << 10)).Put(image.Length - 512, end);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using ImageUtils.Conversion;
 using ImageUtils.Creation;
@@ -122,33 +121,13 @@ public sealed class VhdUtilTests : IDisposable
         Assert.Equal(expected, Read("ours.vhd"));
     }
 
-    private static void RequireVhdUtil() => Tool.Require("vhd-util", "blktap-utils of XenServer; builds from xapi-project/blktap");
+    private static void RequireVhdUtil() => VhdUtil.Require();
 
-    private void Check(string name, params string[] options)
-    {
-        var output = Tool.Run("vhd-util", ["check", "-n", _directory[name], .. options]);
-        Assert.Contains(" is valid", output, StringComparison.Ordinal);
-    }
+    private void Check(string name, params string[] options) => VhdUtil.Check(_directory[name], options);
 
-    private string Query(string name, string option) =>
-        Tool.Run("vhd-util", "query", "-n", _directory[name], option).Trim();
+    private string Query(string name, string option) => VhdUtil.Query(_directory[name], option);
 
-    // What a guest of XenServer's would see.
-    private byte[] Read(string name)
-    {
-        var info = new ProcessStartInfo("vhd-util") { RedirectStandardOutput = true };
-        foreach (var argument in new[] { "read", "-n", _directory[name], "-r", "0", "-c", (DiskSize / 512).ToString() })
-        {
-            info.ArgumentList.Add(argument);
-        }
-
-        using var process = Process.Start(info)!;
-        using var output = new MemoryStream();
-        process.StandardOutput.BaseStream.CopyTo(output);
-        process.WaitForExit();
-        Assert.Equal(0, process.ExitCode);
-        return output.ToArray();
-    }
+    private byte[] Read(string name) => VhdUtil.Read(_directory[name], DiskSize);
 
     private ValueTask<OpenedImage> OpenAsync(string name) =>
         ImageOpener.OpenAsync(_directory[name], new OpenOptions { Inspection = Inspection() });

@@ -70,7 +70,9 @@ internal static class VhdSafetyChecks
             : $"The {what}'s checksum is 0x{stored:x8}, but its bytes give 0x{computed:x8}: it is damaged.";
     }
 
-    /// <summary>Whether both footers describe the same disk; what changes when a disk is used is left out.</summary>
+    /// <summary>
+    /// Whether both footers describe the same disk; what changes when a disk is used is left out, and so is the size.
+    /// </summary>
     internal static string? FindDisagreement(VhdFooter copy, VhdFooter footer)
     {
         var field = copy.DiskType != footer.DiskType ? "disk type"
@@ -89,6 +91,10 @@ internal static class VhdSafetyChecks
             : $"The VHD footer at the file's end states {footer.CurrentSize} bytes ({footer.GeometrySize} by its geometry), "
                 + $"its copy at byte 0 {copy.CurrentSize} ({copy.GeometrySize}): a change of the size was cut off, and readers do "
                 + "not agree on it. Resize it again, or use Repair-VhdChain.";
+
+    /// <summary>Whether both footers are alike in all of this.</summary>
+    internal static string? FindDifference(VhdFooter copy, VhdFooter footer) =>
+        FindDisagreement(copy, footer) ?? FindPendingResize(copy, footer);
 
     internal static string? FindMisplacedHeader(VhdFooter footer)
     {
