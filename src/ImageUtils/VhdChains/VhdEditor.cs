@@ -131,11 +131,7 @@ internal sealed partial class VhdEditor : IDisposable
             var end = VhdFormat.FindFooter(tail);
             if (end.Length == 0
                 || VhdSafetyChecks.FindWrongChecksum("", end.Span, VhdFooter.ChecksumOffset) is not null
-<<<<<<< HEAD
-                || VhdSafetyChecks.FindDifference(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
-=======
                 || FindInterruption(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
->>>>>>> wt-edit
             {
                 return false;
             }
