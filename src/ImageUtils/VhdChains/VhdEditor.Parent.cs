@@ -41,6 +41,9 @@ internal sealed partial class VhdEditor
         await Sink.WriteAsync(room, _headerBytes, cancellationToken).ConfigureAwait(false);
         await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);
 
+        // The second header is a matter of moments: nobody who asks for an end leaves it in force.
+        cancellationToken.ThrowIfCancellationRequested();
+        cancellationToken = CancellationToken.None;
         var home = IsHomeFree() ? (ulong)HomeOffset : Footer.DataOffset;
         await SwitchFootersAsync(Footer with { DataOffset = (ulong)room }, cancellationToken).ConfigureAwait(false);
         Header = header;

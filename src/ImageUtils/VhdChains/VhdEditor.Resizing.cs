@@ -44,6 +44,8 @@ internal sealed partial class VhdEditor
     private async ValueTask GrowFixedAsync(VhdFooter footer, CancellationToken cancellationToken)
     {
         var (oldSize, size) = ((long)Footer.CurrentSize, (long)footer.CurrentSize);
+        cancellationToken.ThrowIfCancellationRequested();
+        cancellationToken = CancellationToken.None;
         await MoveFooterAsync(size, cancellationToken).ConfigureAwait(false);
         await Sink.WriteZeroesAsync(oldSize, size - oldSize, cancellationToken).ConfigureAwait(false);
         await Sink.FlushAsync(cancellationToken).ConfigureAwait(false);

@@ -326,9 +326,12 @@ internal sealed partial class VhdEditor : IDisposable
         _footerOffset = hostOffset;
     }
 
-    // Readers trust the copy, so that the disk changes with it; the other follows.
+    // Readers trust the copy, so that the disk changes with it; the other follows. Nobody who asks for an end gets it in
+    // between.
     private async ValueTask SwitchFootersAsync(VhdFooter footer, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
+        cancellationToken = CancellationToken.None;
         Span<byte> bytes = stackalloc byte[VhdFooter.Length];
         footer.Write(bytes);
         const int firstReserved = 85;

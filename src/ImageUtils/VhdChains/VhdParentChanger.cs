@@ -40,7 +40,7 @@ public static class VhdParentChanger
                 + "read as garbage.");
         }
 
-        var name = Path.GetRelativePath(Path.GetDirectoryName(path)!, parentPath);
+        var name = ParentName.RelativeTo(path, parentPath);
         if (Path.IsPathRooted(name))
         {
             throw new ImageOptionException(
@@ -48,6 +48,7 @@ public static class VhdParentChanger
         }
 
         name = name.Replace(Path.DirectorySeparatorChar, '/');
+        name = name.StartsWith("./", StringComparison.Ordinal) ? name[2..] : name;
         var changed = new DateTimeOffset(File.GetLastWriteTimeUtc(parentPath), TimeSpan.Zero);
         await editor.SetParentAsync(
             VhdParent.Relative(name, id, VhdWriterOptions.SecondsOf(changed)), cancellationToken).ConfigureAwait(false);

@@ -99,6 +99,35 @@ public sealed class VhdResizerTests : IDisposable
         Assert.True((await VhdImageCheck.RunAsync(path)).IsValid);
     }
 
+    [SkippableFact]
+    public async Task Vhd_util_finds_nothing_wrong_with_disks_of_ours_that_were_changed()
+    {
+        Tool.Require("vhd-util", "blktap-utils");
+        _files.Make("parent.vhd", pieces: [(0, _data)]);
+        var path = _files.Make("child.vhd", parent: "parent.vhd", pieces: [(1 << 20, _data), (3 << 20, _data)]);
+        Directory.CreateDirectory(_files["sub"]);
+        File.Copy(_files["parent.vhd"], _files["sub/moved.vhd"]);
+        foreach (var size in new[] { 5L << 20, 300L << 30, 60L << 20, 61L << 30 })
+        {
+            await ResizeAsync(path, size);
+            await VhdParentChanger.SetAsync(new VhdParentRequest
+            {
+                Path = path,
+                ParentPath = _files[size < 1L << 30 ? "sub/moved.vhd" : "parent.vhd"],
+            });
+            await ResizeAsync(_files["parent.vhd"], size + 512);
+            foreach (var name in new[] { "child.vhd", "parent.vhd" })
+            {
+                Assert.Contains(
+                    "is valid", Tool.Run("vhd-util", "check", "-n", _files[name]), StringComparison.Ordinal);
+                Assert.True((await VhdImageCheck.RunAsync(_files[name])).IsValid);
+            }
+
+            // It says MiB.
+            Assert.Equal($"{size >> 20}", Tool.Run("vhd-util", "query", "-n", path, "-v").Trim());
+        }
+    }
+
     [Fact]
     public async Task A_full_disk_leaves_the_disk_as_it_was()
     {
