@@ -53,6 +53,9 @@ internal sealed class VhdCompaction : Compaction
                 + "compacted. Convert it, with greater blocks.");
         }
 
+        // Hyper-V's disk can end behind QEMU's, which is looked at here: what only Hyper-V shows is kept.
+        var guestSize = (long)structures.Footer.GuestSize;
+        var hiddenFrom = (long)structures.Footer.CurrentSize > guestSize ? guestSize : long.MaxValue;
         var plan = new VhdCompaction(source, structures.Footer, header);
         var kept = new List<(long Block, long Offset)>();
         await foreach (var (first, entries) in BlockTablePages.ReadAsync(source, header, cancellationToken)
@@ -67,8 +70,9 @@ internal sealed class VhdCompaction : Compaction
 
                 var (block, offset) = (first + index, entries[index] * (long)SectorSize);
                 plan.ThrowIfMisplaced(block, offset, structures.DataEnd);
-                if (await layer.IsSuperfluousAsync(block * header.BlockSize, header.BlockSize, cancellationToken)
-                    .ConfigureAwait(false))
+                if ((block + 1) * header.BlockSize <= hiddenFrom
+                    && await layer.IsSuperfluousAsync(block * header.BlockSize, header.BlockSize, cancellationToken)
+                        .ConfigureAwait(false))
                 {
                     plan.DroppedBlocks++;
                 }

@@ -150,6 +150,21 @@ public sealed class VhdCompactorTests : IDisposable
     }
 
     [Fact]
+    public async Task What_only_hyper_v_shows_behind_the_geometry_stays()
+    {
+        // QEMU takes the geometry of what "vpc " made for the disk's size: less than 13 MiB.
+        var disk = new byte[DiskSize];
+        disk[0] = disk[^1] = 9;
+        Write("a", ImageFormat.Vhd, disk, new WriterOptions { VirtualSize = DiskSize }, (0, DiskSize));
+        SetCreator("vpc ");
+        Assert.True((await ImageInspector.InspectFileAsync(_directory["a"])).VirtualSize < DiskSize);
+        var result = await CompactAsync("a");
+        Assert.Equal((2, 5), (result.BlockCount, result.DroppedBlocks));
+        SetCreator("win ");
+        AssertReads(disk, "a");
+    }
+
+    [Fact]
     public async Task A_disk_that_would_not_become_smaller_is_left_as_it_is()
     {
         var disk = new byte[DiskSize];
@@ -266,6 +281,18 @@ public sealed class VhdCompactorTests : IDisposable
                 ParentId = (parent.Details as VhdDetails)?.UniqueId ?? ((VhdxDetails)parent.Details!).DataWriteGuid,
             },
             runs);
+    }
+
+    private void SetCreator(string creator)
+    {
+        var bytes = File.ReadAllBytes(_directory["a"]);
+        foreach (var at in new[] { 0, bytes.Length - VhdFooter.Length })
+        {
+            var code = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(System.Text.Encoding.ASCII.GetBytes(creator));
+            (VhdFooter.Parse(bytes.AsSpan(at, VhdFooter.Length)) with { CreatorApplication = code }).Write(bytes.AsSpan(at, VhdFooter.Length));
+        }
+
+        File.WriteAllBytes(_directory["a"], bytes);
     }
 
     /// <summary>Gives the last block that has no place in a file one that says nothing, where there is such a block.</summary>
