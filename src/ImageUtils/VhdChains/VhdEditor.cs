@@ -131,7 +131,7 @@ internal sealed partial class VhdEditor : IDisposable
             var end = VhdFormat.FindFooter(tail);
             if (end.Length == 0
                 || VhdSafetyChecks.FindWrongChecksum("", end.Span, VhdFooter.ChecksumOffset) is not null
-                || FindInterruption(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
+                || VhdSafetyChecks.FindDifference(VhdFooter.Parse(head), VhdFooter.Parse(end.Span)) is null)
             {
                 return false;
             }
@@ -157,10 +157,6 @@ internal sealed partial class VhdEditor : IDisposable
     }
 
     public void Dispose() => _source.Dispose();
-
-    /// <summary>Whether the footers differ in what is changed in one after the other.</summary>
-    internal static string? FindInterruption(VhdFooter copy, VhdFooter footer) =>
-        VhdSafetyChecks.FindDisagreement(copy, footer) ?? VhdSafetyChecks.FindPendingResize(copy, footer);
 
     /// <summary>
     /// What the disk has itself, up to Hyper-V's end; null where QEMU's is the same, or the disk is fixed.

@@ -70,7 +70,7 @@ internal sealed class VhdFooterDamage
 
         var difference = !isEndGood
             ? end.Length == 0 ? "Its footer at the file's end is missing." : "Its footer at the file's end is damaged."
-            : VhdEditor.FindInterruption(footer, VhdFooter.Parse(end.Span));
+            : VhdSafetyChecks.FindDifference(footer, VhdFooter.Parse(end.Span));
         return difference is null
             ? null
             : new VhdFooterDamage(path, difference, "Restore the footer at the end from its copy at byte 0");

@@ -75,7 +75,7 @@ internal sealed class VhdTableCheck
         findings.AddProblem(VhdSafetyChecks.FindWrongChecksum(
             "VHD footer copy at byte 0", head, VhdFooter.ChecksumOffset));
         findings.AddProblem(end.Length > 0
-            ? VhdSafetyChecks.FindDisagreement(VhdFooter.Parse(head), VhdFooter.Parse(end.Span))
+            ? VhdSafetyChecks.FindDifference(VhdFooter.Parse(head), VhdFooter.Parse(end.Span))
             : $"The VHD has no footer in the last {VhdFooter.Length} of its {file.Length} bytes: the file is cut "
                 + "short, or something was appended to it.");
     }
