@@ -114,7 +114,10 @@ internal sealed class VhdFooterDamage
             end.CopyTo(bytes);
             return new VhdFooterDamage(
                 source.Path, "The footer's copy at byte 0 is missing or damaged.",
-                "Restore the footer's copy at byte 0 from the footer at the end") { _writes = { (0, bytes) } };
+                "Restore the footer's copy at byte 0 from the footer at the end")
+            {
+                _writes = { (0, bytes) },
+            };
         }
 
         // As long as a fixed disk grows its old size stands behind the new end.

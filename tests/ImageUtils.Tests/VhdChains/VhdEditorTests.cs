@@ -286,7 +286,7 @@ public sealed class VhdEditorTests : IDisposable
 
         Assert.Empty(SampleVhd.Problems(path));
         var report = await VhdImageCheck.RunAsync(path);
-        Assert.Empty(report.Problems.Where(problem => !problem.Contains("parent", StringComparison.Ordinal)));
+        Assert.All(report.Problems, problem => Assert.Contains("parent", problem, StringComparison.Ordinal));
         using (var after = FileByteSource.Open(path))
         {
             check(after, true);
