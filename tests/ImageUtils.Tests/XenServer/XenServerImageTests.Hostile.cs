@@ -2,9 +2,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
 using ImageUtils.Errors;
-using ImageUtils.Tests.Support;
 using ImageUtils.Tests.VhdChains;
-using ImageUtils.XenServer;
 
 namespace ImageUtils.Tests.XenServer;
 
