@@ -70,8 +70,8 @@ internal static class ChainLayers
             {
                 throw new VhdChainException(
                     VhdChainProblem.IdMismatch, path,
-                    $"Its parent has the id {disk.ParentId}, but the next disk of the chain, '{below!.Path}', has the id "
-                    + $"{parentId}: the disks are not of one chain, or not in order.");
+                    $"Its parent has the id {disk.ParentId}, but the next disk of the chain, '{below!.Path}', has "
+                    + $"the id {parentId}: the disks are not of one chain, or not in order.");
             }
 
             return;
@@ -80,8 +80,8 @@ internal static class ChainLayers
         throw below is null
             ? new VhdChainException(
                 VhdChainProblem.ParentMissing, path,
-                $"It is the chain's last disk, but is based on another ({Printable.Text(disk.ParentName ?? "unnamed")}) "
-                + "which is not there. Get the whole chain.")
+                $"It is the chain's last disk, but is based on another "
+                + $"({Printable.Text(disk.ParentName ?? "unnamed")}) which is not there. Get the whole chain.")
             : new VhdChainException(
                 VhdChainProblem.NotInChain, path,
                 $"It is {disk.DiskType} and based on no other disk, but is followed by '{below.Path}'.");

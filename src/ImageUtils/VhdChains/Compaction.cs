@@ -4,8 +4,8 @@ using ImageUtils.IO;
 namespace ImageUtils.VhdChains;
 
 /// <summary>
-/// How a file would be without its superfluous blocks: the structures as they are, but for where things lie, and the blocks
-/// that are kept one behind the other, each byte for byte.
+/// How a file would be without its superfluous blocks: the structures as they are, but for where things lie, and the
+/// blocks that are kept one behind the other, each byte for byte.
 /// </summary>
 internal abstract class Compaction
 {

@@ -6,7 +6,7 @@ using ImageUtils.Mapping;
 
 namespace ImageUtils.VhdChains;
 
-/// <summary>What a disk has of its own, beside what its parent has: whether a range of the first says anything new.</summary>
+/// <summary>What a disk has of its own, beside its parent: whether a range of it says anything new.</summary>
 /// <param name="own">The disk by itself; what it leaves to its parent is a hole.</param>
 /// <param name="parent">The parent's disk; null: zeros.</param>
 internal sealed class OwnLayer(ImageMap own, ImageMap? parent) : IDisposable
@@ -36,7 +36,8 @@ internal sealed class OwnLayer(ImageMap own, ImageMap? parent) : IDisposable
         var given = parent is null
             ? null
             : new OpenedParent(shows ? parent.Map : new HoleMap(), parent.Inspection, parent.Path);
-        return reader.OpenAsync(source, new GivenParent(given, source.Path) { Inspection = inspection }, cancellationToken);
+        return reader.OpenAsync(
+            source, new GivenParent(given, source.Path) { Inspection = inspection }, cancellationToken);
     }
 
     public void Dispose()

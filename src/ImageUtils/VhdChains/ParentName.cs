@@ -7,8 +7,8 @@ namespace ImageUtils.VhdChains;
 public static class ParentName
 {
     /// <summary>
-    /// The parent's path relative to the disk's directory, all links resolved: it still holds when both are moved together,
-    /// and can be allowed without allowing all directories.
+    /// The parent's path relative to the disk's directory, all links resolved: it still holds when both are moved
+    /// together, and can be allowed without allowing all directories.
     /// </summary>
     /// <param name="diskPath">The disk, which need not exist.</param>
     /// <param name="parentPath">Its parent.</param>

@@ -9,8 +9,8 @@ public sealed record VhdCompactRequest
     public required string Path { get; init; }
 
     /// <summary>
-    /// What it is claimed to be, and what is allowed; its policy's directories, beside the disk's own, are where its parents
-    /// may lie.
+    /// What it is claimed to be, and what is allowed; its policy's directories, beside the disk's own, are where its
+    /// parents may lie.
     /// </summary>
     public OpenOptions Source { get; init; } = OpenOptions.Default;
 
@@ -25,7 +25,8 @@ public sealed record VhdCompactRequest
 /// <param name="NewFileSize">The file's length now.</param>
 /// <param name="BlockCount">The blocks that have a place in the file now.</param>
 /// <param name="DroppedBlocks">The blocks that had one, and do not any more.</param>
-/// <param name="Compacted">Whether there is a new file; false: it would not have been smaller, and all is as it was.</param>
+/// <param name="Compacted">Whether there is a new file; false: it would not have been smaller, and all is as it
+/// was.</param>
 /// <param name="Verified">Whether the guest's disk was compared and is the same.</param>
 /// <param name="Duration">How long it took.</param>
 public sealed record VhdCompactResult(

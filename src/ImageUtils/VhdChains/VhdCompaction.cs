@@ -49,8 +49,8 @@ internal sealed class VhdCompaction : Compaction
         if (header.MaxTableEntries > MostTableEntries)
         {
             throw new UnsupportedImageException(
-                $"The VHD's table has {header.MaxTableEntries} entries; {MostTableEntries} are the most of a disk that is "
-                + "compacted. Convert it, with greater blocks.");
+                $"The VHD's table has {header.MaxTableEntries} entries; {MostTableEntries} are the most of a disk that "
+                + "is compacted. Convert it, with greater blocks.");
         }
 
         // Hyper-V's disk can end behind QEMU's, which is looked at here: what only Hyper-V shows is kept.
@@ -130,8 +130,8 @@ internal sealed class VhdCompaction : Compaction
         if (offset + _header.BitmapSize + _header.BlockSize > dataEnd)
         {
             throw new TruncatedImageException(
-                $"The VHD block allocation table's entry {block} points at byte {offset}, but the block ends beyond the "
-                + $"file's data, which ends at byte {dataEnd}: the file is cut short. Get it again.");
+                $"The VHD block allocation table's entry {block} points at byte {offset}, but the block ends beyond "
+                + $"the file's data, which ends at byte {dataEnd}: the file is cut short. Get it again.");
         }
     }
 
@@ -156,7 +156,8 @@ internal sealed class VhdCompaction : Compaction
             // The space is in bytes in what is written today, in sectors by the specification.
             var locator = _header.ParentLocators[index];
             var space = (long)locator.PlatformDataSpace;
-            var length = ToSectors(Math.Max(locator.PlatformDataLength, space < SectorSize ? space * SectorSize : space));
+            var length = ToSectors(
+                Math.Max(locator.PlatformDataLength, space < SectorSize ? space * SectorSize : space));
             if (locator.PlatformCode == 0 || length == 0)
             {
                 continue;
@@ -166,8 +167,8 @@ internal sealed class VhdCompaction : Compaction
             {
                 throw new ImageFormatException(
                     CheckNames.Parent,
-                    $"The VHD's parent locator {index} takes up {length} bytes; {GreatestLocator} are the most that are "
-                    + "kept. Write it anew with Set-VhdParent.");
+                    $"The VHD's parent locator {index} takes up {length} bytes; {GreatestLocator} are the most that "
+                    + "are kept. Write it anew with Set-VhdParent.");
             }
 
             _locators.Add((index, (long)locator.PlatformDataOffset, end, length));

@@ -10,8 +10,8 @@ using ImageUtils.IO;
 namespace ImageUtils.VhdChains;
 
 /// <summary>
-/// Drops the blocks of dynamic and differencing disks that are all zero or, over a parent, equal to it, by writing a new
-/// file that takes the name once it is complete. Ids, sizes, block size, parent and its names stay as they are.
+/// Drops the blocks of dynamic and differencing disks that are all zero or, over a parent, equal to it, by writing a
+/// new file that takes the name once it is complete. Ids, sizes, block size, parent and its names stay as they are.
 /// </summary>
 public static class VhdCompactor
 {

@@ -11,9 +11,9 @@ namespace ImageUtils.XenServer;
 
 /// <summary>Unpacks the chain of VHDs in a XenServer image, and nothing else of it.</summary>
 /// <remarks>
-/// OpenStack, cinder/image/image_utils.py, discover_vhd_chain: the disks are <c>0.vhd</c> (the leaf), <c>1.vhd</c> and so
-/// on, at the archive's top, up to the first number that is missing. Every entry is looked at, wanted or not, before any
-/// of its data is taken.
+/// OpenStack, cinder/image/image_utils.py, discover_vhd_chain: the disks are <c>0.vhd</c> (the leaf), <c>1.vhd</c> and
+/// so on, at the archive's top, up to the first number that is missing. Every entry is looked at, wanted or not, before
+/// any of its data is taken.
 /// </remarks>
 internal sealed class XenServerArchive
 {
@@ -158,7 +158,8 @@ internal sealed class XenServerArchive
             throw No(
                 XenServerImageProblem.TooLarge,
                 $"It unpacks to more than the {_maximumSize} bytes that are allowed: '{Printable.Text(name)}' has "
-                + $"{entry.Length}, those before it {UnpackedBytes}. Allow more with -MaximumSize if it is to be trusted.");
+                + $"{entry.Length}, those before it {UnpackedBytes}. Allow more with -MaximumSize if it is "
+                + "to be trusted.");
         }
 
         UnpackedBytes += entry.Length;
@@ -197,8 +198,8 @@ internal sealed class XenServerArchive
             {
                 throw No(
                     XenServerImageProblem.Malformed,
-                    $"It ends within '{Printable.Text(entry.Name)}', after {at + read} of its {entry.Length} bytes: it is "
-                    + "cut short. Get it again.");
+                    $"It ends within '{Printable.Text(entry.Name)}', after {at + read} of its {entry.Length} bytes: it "
+                    + "is cut short. Get it again.");
             }
 
             for (var start = 0; sink is not null && start < read; start += HoleLength)

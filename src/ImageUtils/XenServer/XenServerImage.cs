@@ -10,8 +10,8 @@ using ImageUtils.VhdChains;
 namespace ImageUtils.XenServer;
 
 /// <summary>
-/// XenServer's images as Glance keeps them: a gzip-compressed tar archive of a chain of VHDs. They are made one disk, as
-/// Cinder's <c>replace_xenserver_image_with_coalesced_vhd</c> does.
+/// XenServer's images as Glance keeps them: a gzip-compressed tar archive of a chain of VHDs. They are made one disk,
+/// as Cinder's <c>replace_xenserver_image_with_coalesced_vhd</c> does.
 /// </summary>
 public static class XenServerImage
 {
@@ -27,7 +27,8 @@ public static class XenServerImage
         string.Equals(diskFormat, "vhd", StringComparison.OrdinalIgnoreCase)
         && string.Equals(containerFormat, "ovf", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Unpacks an image's chain of VHDs and writes it as one disk: complete and flushed, or not there.</summary>
+    /// <summary>Unpacks an image's chain of VHDs and writes it as one disk: complete and flushed, or not
+    /// there.</summary>
     /// <param name="request">What is asked for.</param>
     /// <param name="progress">Is told how far it is, at most five times a second.</param>
     /// <param name="cancellationToken">Ends the work; what was unpacked and half written is removed.</param>

@@ -5,7 +5,8 @@ namespace ImageUtils.XenServer;
 /// <summary>One XenServer image that is to become one disk.</summary>
 public sealed record XenServerImageRequest
 {
-    /// <summary>The most bytes that an archive may unpack to, where nothing else is said: two of the greatest VHDs.</summary>
+    /// <summary>The most bytes that an archive may unpack to, where nothing else is said: two of the greatest
+    /// VHDs.</summary>
     public const long DefaultMaximumSize = 4L << 40;
 
     /// <summary>The archive: tar, plain or compressed by gzip, xz or zstd.</summary>
@@ -33,8 +34,8 @@ public sealed record XenServerImageRequest
     public bool ConversionDisabled { get; init; }
 
     /// <summary>
-    /// Where the chain is unpacked, in a directory that only this user may enter and that is removed at the end; null: the
-    /// system's directory for temporary files.
+    /// Where the chain is unpacked, in a directory that only this user may enter and that is removed at the end; null:
+    /// the system's directory for temporary files.
     /// </summary>
     public string? TemporaryDirectory { get; init; }
 }

@@ -27,7 +27,8 @@ public sealed class VhdUtilChangesTests : IDisposable
         var disk = Unpack(archive, name);
         foreach (var size in new[] { disk.Size + (5 << 20), 3L << 30 })
         {
-            await VhdResizer.ResizeAsync(new ImageResizeRequest { Path = _directory[name], Size = SizeChange.To(size) });
+            await VhdResizer.ResizeAsync(
+                new ImageResizeRequest { Path = _directory[name], Size = SizeChange.To(size) });
             VhdUtil.Check(_directory[name], "-p");
             Assert.Equal((size >> 20).ToString(), VhdUtil.Query(_directory[name], "-v"));
 

@@ -5,8 +5,8 @@ using ImageUtils.Tests.Support;
 namespace ImageUtils.Tests.VhdChains;
 
 /// <summary>
-/// Chains that vhd-util of blktap 4.0 made (create, snapshot, modify, resize; the data was written by its coalesce), and
-/// what its read and query say of each disk.
+/// Chains that vhd-util of blktap 4.0 made (create, snapshot, modify, resize; the data was written by its coalesce),
+/// and what its read and query say of each disk.
 /// </summary>
 internal static class VhdUtilRecordings
 {

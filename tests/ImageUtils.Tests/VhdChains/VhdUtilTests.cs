@@ -160,7 +160,8 @@ public sealed class VhdUtilTests : IDisposable
         });
     }
 
-    /// <summary>Writes a child with random sectors of its own, which it puts into <paramref name="expected"/> too.</summary>
+    /// <summary>Writes a child with random sectors of its own, which it puts into <paramref name="expected"/>
+    /// too.</summary>
     private async Task WriteChildAsync(string name, string parent, byte[] expected, int seed)
     {
         var inspection = await ImageInspector.InspectFileAsync(_directory[parent], Inspection());
