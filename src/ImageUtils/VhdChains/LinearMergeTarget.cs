@@ -9,44 +9,36 @@ namespace ImageUtils.VhdChains;
 /// <param name="length">The disk's size in bytes.</param>
 internal sealed class LinearMergeTarget(VhdEditor? editor, IByteSink sink, long length) : IMergeTarget
 {
-    // Null: the disk is raw.
-    private VhdFooter? _footer = editor?.Footer;
-
     public long VirtualSize { get; private set; } = length;
 
     public bool NeedsZeros => true;
 
-    /// <inheritdoc/>
-    /// <remarks>
-    /// A fixed VHD gets a footer with the old size at its new end; then the old footer, which is now behind the disk's
-    /// end, is zeroed; then the footer gets the new size.
-    /// </remarks>
     public async ValueTask PrepareGrowthAsync(long size, CancellationToken cancellationToken)
     {
-        if (_footer is null)
+        if (editor is null)
         {
             await sink.SetLengthAsync(size, cancellationToken).ConfigureAwait(false);
-            VirtualSize = size;
-            return;
+        }
+        else
+        {
+            await editor.GrowAsync(size, cancellationToken).ConfigureAwait(false);
         }
 
-        await WriteFooterAsync(_footer, size, cancellationToken).ConfigureAwait(false);
-        await sink.WriteZeroesAsync(VirtualSize, VhdFooter.Length, cancellationToken).ConfigureAwait(false);
-        await sink.FlushAsync(cancellationToken).ConfigureAwait(false);
-        _footer = VhdEditor.WithSize(_footer, size);
-        await WriteFooterAsync(_footer, size, cancellationToken).ConfigureAwait(false);
         VirtualSize = size;
     }
 
     public async ValueTask ShrinkAsync(long size, CancellationToken cancellationToken)
     {
-        if (_footer is not null)
+        // A fixed VHD's new footer comes to lie behind its new end; the old one, at the file's end, goes then.
+        if (editor is not null)
         {
-            _footer = VhdEditor.WithSize(_footer, size);
-            await WriteFooterAsync(_footer, size, cancellationToken).ConfigureAwait(false);
+            var footer = new byte[VhdFooter.Length];
+            VhdEditor.WithSize(editor.Footer, size).Write(footer);
+            await sink.WriteAsync(size, footer, cancellationToken).ConfigureAwait(false);
+            await sink.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        await sink.SetLengthAsync(size + (_footer is null ? 0 : VhdFooter.Length), cancellationToken)
+        await sink.SetLengthAsync(size + (editor is null ? 0 : VhdFooter.Length), cancellationToken)
             .ConfigureAwait(false);
         await sink.FlushAsync(cancellationToken).ConfigureAwait(false);
         VirtualSize = size;
@@ -65,12 +57,4 @@ internal sealed class LinearMergeTarget(VhdEditor? editor, IByteSink sink, long 
     public ValueTask FinishAsync(CancellationToken cancellationToken) => sink.FlushAsync(cancellationToken);
 
     public void Dispose() => editor?.Dispose();
-
-    private async ValueTask WriteFooterAsync(VhdFooter written, long at, CancellationToken cancellationToken)
-    {
-        var bytes = new byte[VhdFooter.Length];
-        written.Write(bytes);
-        await sink.WriteAsync(at, bytes, cancellationToken).ConfigureAwait(false);
-        await sink.FlushAsync(cancellationToken).ConfigureAwait(false);
-    }
 }

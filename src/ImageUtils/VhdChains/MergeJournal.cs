@@ -78,7 +78,8 @@ internal sealed class MergeJournal
 
     /// <summary>Stores what is to be removed. The target is complete and flushed.</summary>
     /// <exception cref="ImageWriteException">It cannot be written.</exception>
-    internal static MergeJournal Store(string leaf, string target, IReadOnlyList<(string Path, Guid Id)> merged)
+    internal static async ValueTask<MergeJournal> StoreAsync(
+        string leaf, string target, IReadOnlyList<(string Path, Guid Id)> merged)
     {
         var path = PathOf(leaf);
         using var memory = new MemoryStream();
@@ -96,8 +97,8 @@ internal sealed class MergeJournal
 
         memory.Write(SHA256.HashData(memory.GetBuffer().AsSpan(0, (int)memory.Length)));
         using var destination = Destination.Create(path, overwrite: true, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        destination.Sink.WriteAsync(0, memory.ToArray(), CancellationToken.None).GetAwaiter().GetResult();
-        destination.Sink.FlushAsync(CancellationToken.None).GetAwaiter().GetResult();
+        await destination.Sink.WriteAsync(0, memory.ToArray(), CancellationToken.None).ConfigureAwait(false);
+        await destination.Sink.FlushAsync(CancellationToken.None).ConfigureAwait(false);
         destination.Commit();
         return new MergeJournal(path, target, merged);
     }

@@ -77,8 +77,8 @@ public static class VhdMerger
             if (!request.KeepChildren)
             {
                 var merged = links.Take(into).Select(link => (link.Path, link.UniqueId ?? Guid.Empty)).ToList();
-                await MergeJournal.Store(children[0], target, merged).FinishAsync(CancellationToken.None)
-                    .ConfigureAwait(false);
+                var journal = await MergeJournal.StoreAsync(children[0], target, merged).ConfigureAwait(false);
+                await journal.FinishAsync(CancellationToken.None).ConfigureAwait(false);
             }
 
             return new VhdMergeResult(

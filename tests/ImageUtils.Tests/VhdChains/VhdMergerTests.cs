@@ -1,4 +1,3 @@
-using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.VhdChains;
 
@@ -122,7 +121,7 @@ public sealed class VhdMergerTests
         var links = (await RequestAsync(chain)).Chain.Links;
         var merged = links.Take(3).Select(link => (link.Path, link.UniqueId!.Value)).ToList();
         await VhdMerger.MergeAsync(await RequestAsync(chain) with { KeepChildren = true });
-        MergeJournal.Store(chain.Paths[0], chain.Paths[^1], merged);
+        await MergeJournal.StoreAsync(chain.Paths[0], chain.Paths[^1], merged);
 
         // As long as the leaf is there it may have been written to since.
         Assert.Null(await VhdMerger.TryFinishAsync(chain.Paths[0]));
@@ -138,7 +137,7 @@ public sealed class VhdMergerTests
         using var chain = new RandomChain(7, 3, "dynamic");
         using var other = new RandomChain(8, 1, "dynamic");
         var links = (await RequestAsync(chain)).Chain.Links;
-        MergeJournal.Store(
+        await MergeJournal.StoreAsync(
             chain.Paths[0], chain.Paths[^1], [.. links.Take(2).Select(link => (link.Path, link.UniqueId!.Value))]);
         File.Delete(chain.Paths[0]);
         File.Copy(other.Paths[0], chain.Paths[1], overwrite: true);
