@@ -1,6 +1,8 @@
 using ImageUtils.Conversion;
+using ImageUtils.Formats;
 using ImageUtils.Formats.Raw;
 using ImageUtils.Formats.Vhd;
+using ImageUtils.Formats.Vhdx;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
@@ -12,12 +14,15 @@ namespace ImageUtils.Tests.VhdChains;
 internal sealed class RandomChain : IDisposable
 {
     private const int Sector = 512;
+    private const string VhdxPrefix = "vhdx-";
     private readonly string _directory = System.IO.Directory.CreateTempSubdirectory("imageutils-chain-").FullName;
     private readonly List<(string Path, byte[] Disk, Guid? Id)> _links = [];
 
     /// <param name="seed">Everything follows from it.</param>
     /// <param name="depth">How many disks.</param>
-    /// <param name="baseKind">What is at the bottom: <c>raw</c>, <c>fixed</c> or <c>dynamic</c>.</param>
+    /// <param name="baseKind">
+    /// What is at the bottom: <c>raw</c>, <c>fixed</c> or <c>dynamic</c>; of VHDXs <c>vhdx-fixed</c> or <c>vhdx-dynamic</c>.
+    /// </param>
     /// <param name="blockSize">Of all that have blocks, in bytes.</param>
     /// <param name="megabytes">About how large the disks are; each is somewhat smaller or larger than its parent.</param>
     public RandomChain(int seed, int depth, string baseKind, int blockSize = 512 << 10, int megabytes = 6)
@@ -26,7 +31,9 @@ internal sealed class RandomChain : IDisposable
         for (var index = depth - 1; index >= 0; index--)
         {
             var length = (megabytes << 20) + random.Next(-2000, 2000) * Sector;
-            Add(random, index, length, index == depth - 1 ? baseKind : "differencing", blockSize);
+            var isVhdx = baseKind.StartsWith(VhdxPrefix, StringComparison.Ordinal);
+            var kind = index < depth - 1 ? "differencing" : isVhdx ? baseKind[VhdxPrefix.Length..] : baseKind;
+            Add(random, index, length, kind, isVhdx ? 1 << 20 : blockSize, isVhdx);
         }
 
         _links.Reverse();
@@ -79,16 +86,16 @@ internal sealed class RandomChain : IDisposable
         return disk;
     }
 
-    private void Add(Random random, int index, int length, string kind, int blockSize)
+    private void Add(Random random, int index, int length, string kind, int blockSize, bool isVhdx)
     {
         var parent = _links.Count == 0 ? default : _links[^1];
-        var path = this[$"{index}.{(kind == "raw" ? "raw" : "vhd")}"];
+        var path = this[$"{index}.{(kind == "raw" ? "raw" : isVhdx ? "vhdx" : "vhd")}"];
         var disk = new byte[length];
         parent.Disk?.AsSpan(0, Math.Min(length, parent.Disk.Length)).CopyTo(disk);
-        var id = new Guid(random.Next(), 1, 2, new byte[8]);
+        Guid? id = new Guid(random.Next(), 1, 2, new byte[8]);
         var writer = kind == "raw"
             ? new RawFormat().CreateWriter(new WriterOptions { VirtualSize = length })
-            : new VhdFormat().CreateWriter(new WriterOptions
+            : (isVhdx ? (IWritableFormat)new VhdxFormat() : new VhdFormat()).CreateWriter(new WriterOptions
             {
                 VirtualSize = length,
                 Subformat = kind,
@@ -96,7 +103,7 @@ internal sealed class RandomChain : IDisposable
                 ClusterSize = kind == "fixed" ? null : blockSize,
                 BackingFile = parent.Path is null ? null : Path.GetFileName(parent.Path),
                 BackingFormat = parent.Path is null ? ImageFormat.Unknown
-                    : parent.Id is null ? ImageFormat.Raw : ImageFormat.Vhd,
+                    : parent.Id is null ? ImageFormat.Raw : isVhdx ? ImageFormat.Vhdx : ImageFormat.Vhd,
                 ParentId = parent.Id,
             });
         using var destination = Destination.Create(path, overwrite: false);
@@ -120,8 +127,11 @@ internal sealed class RandomChain : IDisposable
 
         Wait(writer.FinishAsync(default));
         destination.Commit();
-        _links.Add((path, disk, kind == "raw" ? null : id));
+        _links.Add((path, disk, kind == "raw" ? null : isVhdx ? DataWriteGuidOf(path) : id));
     }
+
+    private static Guid DataWriteGuidOf(string path) => ((VhdxDetails)ImageInspector.InspectFileAsync(path)
+        .AsTask().GetAwaiter().GetResult().Details!).DataWriteGuid;
 
     private static void Wait(ValueTask work) => work.AsTask().GetAwaiter().GetResult();
 }

@@ -11,7 +11,7 @@ public sealed class VhdMergerTests
         get
         {
             var data = new TheoryData<string, int, int>();
-            foreach (var kind in new[] { "dynamic", "fixed", "raw" })
+            foreach (var kind in new[] { "dynamic", "fixed", "raw", "vhdx-dynamic", "vhdx-fixed" })
             {
                 for (var depth = 2; depth <= 6; depth++)
                 {
@@ -64,6 +64,17 @@ public sealed class VhdMergerTests
             ThrowIfOther(chain.Disks[0], chain.Read(chain.Paths[into]));
             ThrowIfOther(chain.Disks[into + 1], chain.Read(chain.Paths[into + 1]));
         }
+    }
+
+    [Fact]
+    public async Task A_differencing_vhdx_is_not_merged_into_and_stays_as_it_is()
+    {
+        using var chain = new RandomChain(5, 3, "vhdx-dynamic");
+        var before = await File.ReadAllBytesAsync(chain.Paths[1]);
+        var request = await RequestAsync(chain) with { Into = 1 };
+        var error = await Assert.ThrowsAsync<VhdChainException>(() => VhdMerger.MergeAsync(request));
+        Assert.Equal(VhdChainProblem.NotUsable, error.Problem);
+        Assert.Equal(before, await File.ReadAllBytesAsync(chain.Paths[1]));
     }
 
     [Fact]
