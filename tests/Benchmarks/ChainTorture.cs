@@ -34,9 +34,11 @@ internal static class ChainTorture
             var depth = random.Next(2, 7);
             using var chain = new RandomChain(
                 random.Next(), depth, s_bases[index % s_bases.Length], random.Next(2) == 0 ? 512 << 10 : 2 << 20, Megabytes);
-            var killed = Kill(front, chain.Paths[0], length * random.NextDouble());
-            var outcome = Judge(front, chain, killed);
-            length = killed ? length : (length + TimeSpan.FromMilliseconds(20)) / 2 + length / 2;
+            var completed = Kill(front, chain.Paths[0], length * random.NextDouble());
+            var outcome = Judge(front, chain, completed is null);
+
+            // Chains differ: a merge that was not killed says how long they take.
+            length = completed is { } time ? time * 1.1 : length * 1.02;
             outcomes[outcome] = outcomes.GetValueOrDefault(outcome) + 1;
             if (outcome.StartsWith("LOSS", StringComparison.Ordinal))
             {
@@ -60,17 +62,19 @@ internal static class ChainTorture
         return losses == 0 ? 0 : 1;
     }
 
-    private static bool Kill(string front, string leaf, TimeSpan moment)
+    // How long the merge took; null: it was killed.
+    private static TimeSpan? Kill(string front, string leaf, TimeSpan moment)
     {
+        var started = Stopwatch.GetTimestamp();
         using var process = Process.Start(new ProcessStartInfo(front, ["merge", leaf]))!;
         if (process.WaitForExit(moment))
         {
-            return false;
+            return Stopwatch.GetElapsedTime(started);
         }
 
         process.Kill();
         process.WaitForExit();
-        return true;
+        return null;
     }
 
     private static string Judge(string front, RandomChain chain, bool killed)
