@@ -15,8 +15,16 @@ internal static class ConsoleFront
         RunWith("dotnet", [Path.Combine(Directory, "imageutils.dll"), .. arguments]);
 
     /// <summary>Starts it, for tests that do not wait until it ends of itself.</summary>
-    public static Process Start(params string[] arguments) => Process.Start(
-        new ProcessStartInfo("dotnet", [Path.Combine(Directory, "imageutils.dll"), .. arguments]))!;
+    /// <remarks>
+    /// Who runs the tests in the background of a shell has them, and all that they start, ignore interrupts.
+    /// </remarks>
+    public static Process Start(params string[] arguments)
+    {
+        string[] command = ["dotnet", Path.Combine(Directory, "imageutils.dll"), .. arguments];
+        return Process.Start(OperatingSystem.IsLinux()
+            ? new ProcessStartInfo("env", ["--default-signal=INT", .. command])
+            : new ProcessStartInfo(command[0], command[1..]))!;
+    }
 
     public static (int Code, string Output, string Error) RunOn(byte[] input, params object[] arguments)
     {
