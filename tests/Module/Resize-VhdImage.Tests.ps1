@@ -37,9 +37,11 @@ Describe 'Resize-VhdImage' {
         (Resize-VhdImage fixed.vhd 12MB).Method | Should -Be InPlace
         (Resize-VhdImage fixed.vhd 4MB -AllowShrink).Method | Should -Be Rewritten
         New-DiskImage disk.vhdx -Size 8MB | Out-Null
-        (Resize-VhdImage disk.vhdx 12MB).Method | Should -Be Rewritten
+        (Resize-VhdImage disk.vhdx 12MB).Method | Should -Be InPlace
         New-DiskImage child.vhdx -BackingFile disk.vhdx -AllowBackingFile . | Out-Null
-        { Resize-VhdImage child.vhdx 20MB -ErrorAction Stop } | Should -Throw -ErrorId 'ImageHasParent*'
+        (Resize-VhdImage child.vhdx 20MB).Method | Should -Be InPlace
+        (Resize-VhdImage child.vhdx 1MB -AllowShrink).NewSize | Should -Be 1MB
+        (Test-VhdImage child.vhdx).IsValid | Should -BeTrue
         Copy-Item "$data/disk.qcow2"
         { Resize-VhdImage disk.qcow2 20MB -ErrorAction Stop } | Should -Throw -ErrorId 'VhdNotUsable*'
     }

@@ -25,6 +25,18 @@ Describe 'Set-VhdParent' {
         Compare-DiskImage child.vhd disk.raw -ReferenceKnownRaw -Quiet -AllowBackingFile . | Should -BeTrue
     }
 
+    It 'names the parent of a VHDX' {
+        Convert-DiskImage disk.raw parent.vhdx -KnownRaw | Out-Null
+        New-DiskImage child.vhdx -BackingFile parent.vhdx -AllowBackingFile . | Out-Null
+        $null = New-Item -ItemType Directory base
+        Move-Item parent.vhdx base
+        $result = Set-VhdParent child.vhdx base/parent.vhdx -PassThru
+        $result.ParentName | Should -Be base/parent.vhdx
+        (Get-VhdChain child.vhdx).Path | Split-Path -Leaf | Should -Be child.vhdx, parent.vhdx
+        Compare-DiskImage child.vhdx disk.raw -ReferenceKnownRaw -Quiet -AllowBackingFile . | Should -BeTrue
+        { Set-VhdParent child.vhdx parent.vhd -ErrorAction Stop } | Should -Throw -ErrorId 'VhdNotUsable*'
+    }
+
     It 'emits what was done with -PassThru' {
         $result = Get-Item child.vhd | Set-VhdParent -ParentPath parent.vhd -PassThru
         $result | Should -BeOfType ImageUtils.VhdChains.VhdParentChange

@@ -61,17 +61,8 @@ public static class VhdMerger
                     links[0].Path, links[0].VirtualSize, request.Source, progress, cancellationToken).ConfigureAwait(false)
                 : null;
             var copied = await CopyAsync(
-                children, target, links[into].Format, request, progress, through, cancellationToken)
+                children, target, links[into].Format, digest, request, progress, through, cancellationToken)
                 .ConfigureAwait(false);
-            if (digest is not null)
-            {
-                var result = await HashAsync(
-                    target, links[0].VirtualSize, request.Source, progress, cancellationToken).ConfigureAwait(false);
-                if (!result.AsSpan().SequenceEqual(digest))
-                {
-                    throw new VerificationFailedException(target);
-                }
-            }
 
             cancellationToken.ThrowIfCancellationRequested();
             if (!request.KeepChildren)
@@ -79,6 +70,7 @@ public static class VhdMerger
                 var merged = links.Take(into).Select(link => (link.Path, link.UniqueId ?? Guid.Empty)).ToList();
                 var journal = await MergeJournal.StoreAsync(children[0], target, merged).ConfigureAwait(false);
                 await journal.FinishAsync(CancellationToken.None).ConfigureAwait(false);
+                await RenewAsync(target, links[into].Format).ConfigureAwait(false);
             }
 
             return new VhdMergeResult(
@@ -173,6 +165,7 @@ public static class VhdMerger
         IReadOnlyList<string> children,
         string target,
         ImageFormat format,
+        byte[]? digest,
         VhdMergeRequest request,
         IProgress<ConversionProgress>? progress,
         Func<IByteSink, IByteSink>? through,
@@ -182,7 +175,7 @@ public static class VhdMerger
         using var file = ImageLock.Acquire(target);
         var inspection = await InspectAsync(target, format, options, cancellationToken).ConfigureAwait(false);
         var sink = through?.Invoke(file.Sink) ?? file.Sink;
-        using var into = await OpenTargetAsync(target, file, sink, inspection, cancellationToken).ConfigureAwait(false);
+        using var into = await OpenTargetAsync(file, sink, inspection, cancellationToken).ConfigureAwait(false);
         using var source = await ChildrenMap
             .OpenAsync(children, inspection, into.VirtualSize, options, cancellationToken).ConfigureAwait(false);
         if (source.Map.VirtualSize > into.VirtualSize)
@@ -214,6 +207,17 @@ public static class VhdMerger
 
         Report(ConversionStage.Flushing, source.Map.VirtualSize);
         await into.FinishAsync(cancellationToken).ConfigureAwait(false);
+        if (digest is not null)
+        {
+            var result = await HashAsync(target, source.Map.VirtualSize, options, progress, cancellationToken)
+                .ConfigureAwait(false);
+            if (!result.AsSpan().SequenceEqual(digest))
+            {
+                throw new VerificationFailedException(target);
+            }
+        }
+
+        // What is behind the new end is gone then.
         if (source.Map.VirtualSize < into.VirtualSize && !request.KeepChildren)
         {
             await into.ShrinkAsync(source.Map.VirtualSize, cancellationToken).ConfigureAwait(false);
@@ -229,6 +233,17 @@ public static class VhdMerger
                 last = now;
                 progress.Report(new ConversionProgress(stage, position, source.Map.VirtualSize));
             }
+        }
+    }
+
+    // A disk that was made over the target, and left out, must not take it for what it was. VHDs have nothing for that.
+    private static async ValueTask RenewAsync(string target, ImageFormat format)
+    {
+        if (format == ImageFormat.Vhdx)
+        {
+            using var file = ImageLock.Acquire(target);
+            using var editor = await VhdxEditor.OpenAsync(file, file.Sink, CancellationToken.None).ConfigureAwait(false);
+            await editor.RenewDataWriteGuidAsync(CancellationToken.None).ConfigureAwait(false);
         }
     }
 
@@ -257,7 +272,7 @@ public static class VhdMerger
     }
 
     private static async ValueTask<IMergeTarget> OpenTargetAsync(
-        string path, ImageLock file, IByteSink sink, ImageInspection inspection, CancellationToken cancellationToken)
+        ImageLock file, IByteSink sink, ImageInspection inspection, CancellationToken cancellationToken)
     {
         if (inspection.Format.ToQemuName() == "raw")
         {
@@ -272,7 +287,7 @@ public static class VhdMerger
                 : new VhdMergeTarget(editor);
         }
 
-        return await VhdxMergeTarget.OpenAsync(path, file, sink, cancellationToken).ConfigureAwait(false);
+        return new VhdxMergeTarget(await VhdxEditor.OpenAsync(file, sink, cancellationToken).ConfigureAwait(false));
     }
 
     private static async Task<byte[]> HashAsync(

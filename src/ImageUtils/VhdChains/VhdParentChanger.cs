@@ -1,19 +1,20 @@
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
+using ImageUtils.Formats.Vhdx;
 using ImageUtils.IO;
 using ImageUtils.Safety;
 
 namespace ImageUtils.VhdChains;
 
-/// <summary>Has a differencing VHD name another parent. At every moment it names the old one or the new one.</summary>
+/// <summary>Has a differencing VHD or VHDX name another parent. At every moment it names the old one or the new one.</summary>
 public static class VhdParentChanger
 {
     /// <summary>Names a parent by its id, its time, and relative paths for every platform.</summary>
     /// <param name="request">What is asked for.</param>
     /// <param name="cancellationToken">Ends the work; the disk then names the old parent or the new.</param>
     /// <exception cref="VhdChainException">
-    /// The disk is no differencing VHD; the parent is based on it, has another id, heads a chain of 64 disks, or is
-    /// neither a VHD nor raw.
+    /// The disk is no differencing VHD or VHDX; the parent is based on it, has another id, heads a chain of 64 disks, or
+    /// is not of the disk's format, nor raw below a VHD.
     /// </exception>
     /// <exception cref="ImageOptionException">The parent's path cannot be written.</exception>
     /// <exception cref="ImageFileException">A disk cannot be read.</exception>
@@ -27,11 +28,11 @@ public static class VhdParentChanger
         var parentPath = Path.GetFullPath(request.ParentPath);
         await VhdEditor.MendAsync(path, cancellationToken).ConfigureAwait(false);
         using var file = ImageLock.Acquire(path);
-        using var editor = await OpenAsync(file, request, cancellationToken).ConfigureAwait(false);
-        var parent = await ReadParentAsync(request, path, parentPath, cancellationToken).ConfigureAwait(false);
-        var oldId = editor.Header!.ParentUniqueId;
+        var disk = await ReadAsync(path, request, cancellationToken).ConfigureAwait(false);
+        var parent = await ReadParentAsync(request, disk, parentPath, cancellationToken).ConfigureAwait(false);
+        var oldId = disk.ParentIds.Count == 0 ? Guid.Empty : disk.ParentIds[0];
         var id = parent.UniqueId ?? Guid.Empty;
-        if (oldId != id && !request.IgnoreIdMismatch)
+        if (oldId != id && !disk.ParentIds.Contains(id) && !request.IgnoreIdMismatch)
         {
             throw new VhdChainException(
                 VhdChainProblem.IdMismatch, path,
@@ -49,15 +50,14 @@ public static class VhdParentChanger
 
         name = name.Replace(Path.DirectorySeparatorChar, '/');
         name = name.StartsWith("./", StringComparison.Ordinal) ? name[2..] : name;
-        var changed = new DateTimeOffset(File.GetLastWriteTimeUtc(parentPath), TimeSpan.Zero);
-        await editor.SetParentAsync(
-            VhdParent.Relative(name, id, VhdWriterOptions.SecondsOf(changed)), cancellationToken).ConfigureAwait(false);
-        await editor.FinishAsync(cancellationToken).ConfigureAwait(false);
+        var size = disk.Inspection.Format == ImageFormat.Vhd
+            ? await ChangeVhdAsync(file, name, id, parentPath, cancellationToken).ConfigureAwait(false)
+            : await ChangeVhdxAsync(file, name, id, cancellationToken).ConfigureAwait(false);
         var warnings = new List<string>();
-        if (parent.VirtualSize < editor.VirtualSize)
+        if (parent.VirtualSize < size)
         {
             warnings.Add(
-                $"The parent has {parent.VirtualSize} bytes, fewer than the disk's {editor.VirtualSize}; what is "
+                $"The parent has {parent.VirtualSize} bytes, fewer than the disk's {size}; what is "
                 + "behind its end reads as zeros.");
         }
 
@@ -69,30 +69,50 @@ public static class VhdParentChanger
 
     private static string Describe(Guid id) => id == Guid.Empty ? "none, as raw disks have" : id.ToString();
 
-    private static async ValueTask<VhdEditor> OpenAsync(
-        ImageLock file, VhdParentRequest request, CancellationToken cancellationToken)
+    private static async ValueTask<long> ChangeVhdAsync(
+        ImageLock file, string name, Guid id, string parentPath, CancellationToken cancellationToken)
     {
-        var disk = await ChainDisk.ReadAsync(
-            file.Path, request.Source.Inspection, isRaw: false, cancellationToken).ConfigureAwait(false);
-        if (disk.Inspection.Format != ImageFormat.Vhd || !disk.HasParent)
+        using var editor = await VhdEditor.OpenAsync(file, file.Sink, cancellationToken).ConfigureAwait(false);
+        var changed = new DateTimeOffset(File.GetLastWriteTimeUtc(parentPath), TimeSpan.Zero);
+        await editor.SetParentAsync(
+            VhdParent.Relative(name, id, VhdWriterOptions.SecondsOf(changed)), cancellationToken).ConfigureAwait(false);
+        await editor.FinishAsync(cancellationToken).ConfigureAwait(false);
+        return editor.VirtualSize;
+    }
+
+    private static async ValueTask<long> ChangeVhdxAsync(
+        ImageLock file, string name, Guid id, CancellationToken cancellationToken)
+    {
+        using var editor = await VhdxEditor.OpenAsync(file, file.Sink, cancellationToken).ConfigureAwait(false);
+        await editor.SetParentAsync(VhdxParentLocator.Relative(name.Replace('/', '\\'), id), cancellationToken)
+            .ConfigureAwait(false);
+        return editor.VirtualSize;
+    }
+
+    private static async ValueTask<ChainDisk> ReadAsync(
+        string path, VhdParentRequest request, CancellationToken cancellationToken)
+    {
+        var disk = await ChainDisk.ReadAsync(path, request.Source.Inspection, isRaw: false, cancellationToken)
+            .ConfigureAwait(false);
+        if (!disk.HasParent)
         {
             throw disk.NotUsable(
-                $"It is {(disk.Inspection.Format == ImageFormat.Vhd ? disk.Inspection.Subformat + " and " : "")}no "
-                + "differencing VHD, and cannot get a parent. Make a new disk over the parent instead; a VHDX gets its "
-                + "parent from Hyper-V.");
+                $"It is {(disk.IsVhdOrVhdx ? disk.Inspection.Subformat + " and " : "")}no differencing VHD or VHDX, and "
+                + "cannot get a parent. Make a new disk over the parent instead.");
         }
 
         var failures = disk.Failures;
         return failures.Count == 0
-            ? await VhdEditor.OpenAsync(file, file.Sink, cancellationToken).ConfigureAwait(false)
+            ? disk
             : throw disk.NotUsable(
                 $"It failed its checks: {failures[0].Message} Repair-VhdChain may be able to repair it.");
     }
 
     // The link of the parent, whose own parents are looked at for the disk itself, and counted.
     private static async ValueTask<VhdChainLink> ReadParentAsync(
-        VhdParentRequest request, string path, string parentPath, CancellationToken cancellationToken)
+        VhdParentRequest request, ChainDisk disk, string parentPath, CancellationToken cancellationToken)
     {
+        var path = disk.Path;
         var own = DirectoryGate.Resolve(path);
         if (DirectoryGate.Resolve(parentPath) == own)
         {
@@ -103,7 +123,7 @@ public static class VhdParentChanger
         var parent = await search.ReadAsync(parentPath, request.IsParentRaw, null, cancellationToken)
             .ConfigureAwait(false);
         var link = parent.ToLink(0);
-        if (parent.IsRaw)
+        if (parent.IsRaw && disk.Inspection.Format == ImageFormat.Vhd)
         {
             return request.IsParentRaw
                 ? link
@@ -111,9 +131,10 @@ public static class VhdParentChanger
                     "It seems to be raw. If it is a raw disk, and the disk was made over it, say so with -KnownRaw.");
         }
 
-        if (parent.Inspection.Format != ImageFormat.Vhd)
+        if (parent.Inspection.Format != disk.Inspection.Format)
         {
-            throw parent.NotUsable("It is a VHDX; a VHD's parent is a VHD, or raw.");
+            throw parent.NotUsable(
+                $"It is {parent.Inspection.Format.ToName()}; a VHD's parent is a VHD, or raw, and a VHDX's a VHDX.");
         }
 
         var chain = await VhdChainFinder.FindAsync(

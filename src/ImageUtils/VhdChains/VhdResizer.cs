@@ -1,14 +1,15 @@
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
+using ImageUtils.Formats.Vhdx;
 using ImageUtils.IO;
 using ImageUtils.Resizing;
 
 namespace ImageUtils.VhdChains;
 
 /// <summary>
-/// Changes the size of VHDs in place, differencing ones too; of VHDXs, and of fixed VHDs that shrink, by a new file
-/// that takes the name. Whenever it is interrupted, the disk has the old size or the new one, and its data.
+/// Changes the size of VHDs and VHDXs in place, differencing ones too; of fixed ones that shrink by a new file that takes
+/// the name. Whenever it is interrupted, the disk has the old size or the new one, and its data.
 /// </summary>
 public static class VhdResizer
 {
@@ -65,12 +66,21 @@ public static class VhdResizer
             return new ImageResizeResult(request.Path, image.Format, oldSize, oldSize, ResizeMethod.Unchanged);
         }
 
-        if (image.Format == ImageFormat.Vhdx || (image.Inspection.Subformat == "fixed" && newSize < oldSize))
+        if ((image.Inspection.Subformat == "fixed" && newSize < oldSize)
+            || (image.Inspection.IsLogPending && image.BasedOn.Count == 0))
         {
             return null;
         }
 
         await ImageResizer.ThrowIfDataBeyondAsync(image, newSize, cancellationToken).ConfigureAwait(false);
+        if (image.Format == ImageFormat.Vhdx)
+        {
+            return new ImageResizeResult(
+                request.Path, image.Format, oldSize,
+                await ResizeVhdxAsync(request, image, held, newSize, cancellationToken).ConfigureAwait(false),
+                ResizeMethod.InPlace);
+        }
+
         if (image.BasedOn.Count > 0 && newSize > oldSize)
         {
             await ThrowIfParentShowsAsync(request, image, oldSize, cancellationToken).ConfigureAwait(false);
@@ -92,6 +102,43 @@ public static class VhdResizer
             request.Path, image.Format, oldSize, editor.VirtualSize, ResizeMethod.InPlace);
     }
 
+    private static async ValueTask<long> ResizeVhdxAsync(
+        ImageResizeRequest request,
+        OpenedImage image,
+        ImageLock held,
+        long newSize,
+        CancellationToken cancellationToken)
+    {
+        var oldSize = image.Map.VirtualSize;
+        using var editor = await VhdxEditor.OpenAsync(held, held.Sink, cancellationToken).ConfigureAwait(false);
+        if (newSize < oldSize)
+        {
+            await editor.SetSizeAsync(newSize, cancellationToken).ConfigureAwait(false);
+            return editor.VirtualSize;
+        }
+
+        // What is behind the end of the last block, or of the disk in a larger parent, would appear.
+        var hiddenEnd = (oldSize + editor.BlockSize - 1) / editor.BlockSize * editor.BlockSize;
+        if (image.BasedOn.Count > 0)
+        {
+            using var parent = await OpenParentAsync(request, image, cancellationToken).ConfigureAwait(false);
+            hiddenEnd = Math.Max(hiddenEnd, parent.Map.VirtualSize);
+        }
+
+        using var grown = new VhdxMergeTarget(editor);
+        await grown.PrepareGrowthAsync(newSize, cancellationToken).ConfigureAwait(false);
+        await grown.WriteZeroesAsync(oldSize, Math.Min(hiddenEnd, newSize) - oldSize, cancellationToken)
+            .ConfigureAwait(false);
+        for (var at = hiddenEnd; editor.IsFixed && at < newSize; at += editor.BlockSize)
+        {
+            await editor.AddBlockAsync(at / editor.BlockSize, VhdxBlockState.FullyPresent, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        await grown.FinishAsync(cancellationToken).ConfigureAwait(false);
+        return editor.VirtualSize;
+    }
+
     private static long ToSectors(long size) =>
         (size + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
 
@@ -102,14 +149,6 @@ public static class VhdResizer
             throw new VhdChainException(
                 VhdChainProblem.NotUsable, image.Path,
                 $"It is {image.Format.ToName()}, neither a VHD nor a VHDX. Use Resize-DiskImage.");
-        }
-
-        if (image.Format == ImageFormat.Vhdx && image.Inspection.Subformat == "differencing")
-        {
-            throw new ImageResizeException(
-                ImageResizeProblem.HasParent, image.Path,
-                "It is a differencing VHDX, which would have to be written anew without its parent. Merge it with "
-                + "Merge-VhdChain -Destination, and resize the result; or resize it with Hyper-V.");
         }
 
         if (image.File.IsBlockDevice)
@@ -123,11 +162,7 @@ public static class VhdResizer
     private static async ValueTask ThrowIfParentShowsAsync(
         ImageResizeRequest request, OpenedImage image, long oldSize, CancellationToken cancellationToken)
     {
-        var isRaw = image.Inspection.Details is VhdDetails { ParentId: { } id } && id == Guid.Empty;
-        using var parent = await ImageOpener.OpenAsync(
-            image.BasedOn[0],
-            request.Source with { ClaimedFormat = ImageFormat.Unknown, KnownRaw = isRaw, Snapshot = null },
-            cancellationToken).ConfigureAwait(false);
+        using var parent = await OpenParentAsync(request, image, cancellationToken).ConfigureAwait(false);
         if (parent.Map.VirtualSize > oldSize
             && await GuestTail.FindLastDataAsync(parent.Map, oldSize, cancellationToken).ConfigureAwait(false)
                 is { } last)
@@ -137,6 +172,16 @@ public static class VhdResizer
                 $"Its parent '{parent.Path}' is larger, and has data up to byte {last}, which would appear in the "
                 + "space that is added. Merge the disk into its parent first.");
         }
+    }
+
+    private static ValueTask<OpenedImage> OpenParentAsync(
+        ImageResizeRequest request, OpenedImage image, CancellationToken cancellationToken)
+    {
+        var isRaw = image.Inspection.Details is VhdDetails { ParentId: { } id } && id == Guid.Empty;
+        return ImageOpener.OpenAsync(
+            image.BasedOn[0],
+            request.Source with { ClaimedFormat = ImageFormat.Unknown, KnownRaw = isRaw, Snapshot = null },
+            cancellationToken);
     }
 
     // Where the geometry makes QEMU's disk smaller than Hyper-V's, something can be between both ends.

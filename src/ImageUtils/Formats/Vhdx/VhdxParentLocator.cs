@@ -23,6 +23,20 @@ internal sealed record VhdxParentLocator(Guid LocatorType, IReadOnlyList<KeyValu
     /// </summary>
     internal static readonly string[] PathKeys = ["relative_path", "volume_path", "absolute_win32_path"];
 
+    /// <summary>The length of the locator when it is written, in bytes.</summary>
+    internal int Length => HeaderLength
+        + Entries.Sum(entry => EntryLength + (entry.Key.Length + entry.Value.Length) * sizeof(char));
+
+    /// <summary>A locator of a parent by a path that is relative to the disk's directory.</summary>
+    /// <param name="path">The path, with backslashes.</param>
+    /// <param name="dataWriteGuid">The parent's.</param>
+    internal static VhdxParentLocator Relative(string path, Guid dataWriteGuid) => new(
+        VhdxIds.VhdxParentLocatorType,
+        [
+            new("parent_linkage", dataWriteGuid.ToString("B")),
+            new("relative_path", path[0] == '.' ? path : @".\" + path),
+        ]);
+
     /// <summary>Reads a locator; null where it is not whole and sound.</summary>
     internal static VhdxParentLocator? Parse(ReadOnlySpan<byte> bytes)
     {

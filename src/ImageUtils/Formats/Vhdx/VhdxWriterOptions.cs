@@ -132,13 +132,10 @@ internal sealed record VhdxWriterOptions
 
         var path = options.BackingFile.Replace('/', '\\');
         var isAbsolute = path[0] == '\\' || (path.Length > 1 && path[1] == ':' && char.IsAsciiLetter(path[0]));
-        return new VhdxParentLocator(
-            VhdxIds.VhdxParentLocatorType,
-            [
-                new("parent_linkage", id.ToString("B")),
-                isAbsolute
-                    ? new("absolute_win32_path", path)
-                    : new("relative_path", path[0] == '.' ? path : @".\" + path),
-            ]);
+        return isAbsolute
+            ? new VhdxParentLocator(
+                VhdxIds.VhdxParentLocatorType,
+                [new("parent_linkage", id.ToString("B")), new("absolute_win32_path", path)])
+            : VhdxParentLocator.Relative(path, id);
     }
 }
