@@ -1,18 +1,27 @@
 using System.Diagnostics;
 using System.Globalization;
 using ImageUtils.Conversion;
+using ImageUtils.Formats;
 using ImageUtils.Formats.Vhd;
+using ImageUtils.Formats.Vhdx;
+using ImageUtils.Inspection;
 using ImageUtils.IO;
+using ImageUtils.VhdChains;
 
 namespace ImageUtils.Benchmarks;
 
-/// <summary>In-place merges of a chain of three VHDs, whole processes, beside vhd-util's two coalesces.</summary>
+/// <summary>
+/// In-place merges of a chain of three disks, whole processes: VHDs beside vhd-util's two coalesces, and the most memory that
+/// merging the largest ones takes.
+/// </summary>
 internal static class MergeRace
 {
     private const long DiskLength = 2L << 30;
     private const int RunLength = 1 << 20;
     private const int BaseMegabytes = 600;
     private const int ChildMegabytes = 150;
+    private const int ScatteredLength = 4096;
+    private const int ScatteredCount = 20_000;
 
     internal static int Run(ReadOnlySpan<string> arguments)
     {
@@ -22,9 +31,7 @@ internal static class MergeRace
         var front = options["--imageutils"] ?? PublishedFront.Publish(scratch["front"]);
         var kept = Directory.CreateDirectory(scratch["kept"]).FullName;
         var work = scratch["work"];
-        Make(Path.Combine(kept, "2.vhd"), null, null, BaseMegabytes, 1);
-        Make(Path.Combine(kept, "1.vhd"), "2.vhd", IdOf(1), ChildMegabytes, 2);
-        Make(Path.Combine(kept, "0.vhd"), "1.vhd", IdOf(2), ChildMegabytes, 3);
+        MakeChain(kept, "vhd", DiskLength, RunLength, BaseMegabytes, ChildMegabytes);
         var (ours, theirs, export, conversion) =
             (new List<double>(), new List<double>(), new List<double>(), new List<double>());
         var leaf = Path.Combine(work, "0.vhd");
@@ -52,6 +59,13 @@ internal static class MergeRace
             File.Delete(result);
         }
 
+        Directory.Delete(kept, recursive: true);
+        Directory.Delete(work, recursive: true);
+        string[][] large =
+        [
+            MeasureLarge(front, work, "vhd", 2040L << 30), MeasureLarge(front, work, "vhdx", 2040L << 30),
+            MeasureLarge(front, work, "vhdx", 64L << 40),
+        ];
         ResultPage.Publish(
             "merges",
             $"{ResultPage.Machine()}; a chain of three VHDs of 2 GiB, {BaseMegabytes} MiB in the base and {ChildMegabytes} MiB "
@@ -61,9 +75,24 @@ internal static class MergeRace
                 [
                     Row("merge in place", "two `vhd-util coalesce`", theirs, ours),
                     Row("the merged disk to raw", "the merged VHD to raw", conversion, export),
-                ]),
+                ])
+            + $"\nChains of three large disks, {ScatteredCount:N0} pieces of 4 KiB scattered over each, merged in place once:\n\n"
+            + ResultPage.Table(["disks", "time", "peak memory"], large),
             options.Has("--write"));
         return 0;
+    }
+
+    private static string[] MeasureLarge(string front, string work, string format, long length)
+    {
+        Directory.CreateDirectory(work);
+        MakeChain(work, format, length, ScatteredLength, ScatteredCount, ScatteredCount);
+        var measured = Programs.Measure(front, ["merge", Path.Combine(work, $"0.{format}")]);
+        Directory.Delete(work, recursive: true);
+        return
+        [
+            $"{format}, {length / 1099511627776.0:0.0#} TiB", ResultPage.Seconds(measured.Time),
+            ResultPage.Mebibytes(measured.PeakBytes),
+        ];
     }
 
     private static string[] Row(string work, string peer, List<double> theirs, List<double> ours)
@@ -91,29 +120,44 @@ internal static class MergeRace
         Programs.Run("cp", "-r", "--sparse=always", kept, work);
     }
 
-    private static Guid IdOf(int seed) => new(seed, 1, 2, new byte[8]);
+    private static void MakeChain(
+        string directory, string extension, long length, int runLength, int inBase, int inChild)
+    {
+        string? parent = null;
+        for (var index = 2; index >= 0; index--)
+        {
+            var path = Path.Combine(directory, $"{index}.{extension}");
+            Make(path, parent, length, runLength, parent is null ? inBase : inChild, 3 - index);
+            parent = path;
+        }
+    }
 
-    private static void Make(string path, string? parent, Guid? parentId, int megabytes, int seed)
+    private static void Make(string path, string? parent, long length, int runLength, int runs, int seed)
     {
         var random = new Random(seed);
-        var writer = new VhdFormat().CreateWriter(new WriterOptions
+        var isVhdx = path.EndsWith('x');
+        var format = isVhdx ? ImageFormat.Vhdx : ImageFormat.Vhd;
+        var writer = (isVhdx ? (IWritableFormat)new VhdxFormat() : new VhdFormat()).CreateWriter(new WriterOptions
         {
-            VirtualSize = DiskLength,
+            VirtualSize = length,
             Subformat = parent is null ? "dynamic" : "differencing",
-            UniqueId = IdOf(seed),
-            BackingFile = parent,
-            BackingFormat = parent is null ? ImageFormat.Unknown : ImageFormat.Vhd,
-            ParentId = parentId,
+            BackingFile = Path.GetFileName(parent),
+            BackingFormat = parent is null ? ImageFormat.Unknown : format,
+            ParentId = parent is null ? null : VhdIdentity.Of(Wait(ImageInspector.InspectFileAsync(parent))),
         });
-        var places = Enumerable.Range(0, (int)(DiskLength / RunLength)).ToArray();
-        random.Shuffle(places);
+        var places = new SortedSet<long>();
+        while (places.Count < runs)
+        {
+            places.Add(random.NextInt64(length / runLength));
+        }
+
         using var destination = Destination.Create(path, overwrite: false);
-        var data = new byte[RunLength];
+        var data = new byte[runLength];
         Wait(writer.BeginAsync(destination.Sink, default));
-        foreach (var place in places.Take(megabytes).Order())
+        foreach (var place in places)
         {
             random.NextBytes(data);
-            Wait(writer.WriteAsync((long)place * RunLength, data, default));
+            Wait(writer.WriteAsync(place * runLength, data, default));
         }
 
         Wait(writer.FinishAsync(default));
@@ -121,4 +165,6 @@ internal static class MergeRace
     }
 
     private static void Wait(ValueTask work) => work.AsTask().GetAwaiter().GetResult();
+
+    private static T Wait<T>(ValueTask<T> work) => work.AsTask().GetAwaiter().GetResult();
 }

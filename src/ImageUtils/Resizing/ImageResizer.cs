@@ -2,11 +2,12 @@ using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Qcow2;
 using ImageUtils.IO;
+using ImageUtils.VhdChains;
 
 namespace ImageUtils.Resizing;
 
 /// <summary>
-/// Changes the size of images: raw and growing qcow2 in place, the others by a new file of the same kind that takes the
+/// Changes the size of images: raw, VHD, VHDX and growing qcow2 in place, the others by a new file of the same kind that takes the
 /// name once it is complete. Whenever it is interrupted, the image has the old size or the new one, and its data.
 /// </summary>
 public static class ImageResizer
@@ -87,6 +88,8 @@ public static class ImageResizer
 
         var oldSize = image.Map.VirtualSize;
         var newSize = request.Size.ApplyTo(oldSize);
+        var isVhd = image.Format is ImageFormat.Vhd or ImageFormat.Vhdx;
+        newSize = isVhd ? VhdResizer.ToSectors(newSize) : newSize;
         ThrowIfShrinkNotAllowed(request, path, oldSize, newSize);
         ThrowIfBad(image);
         if (newSize == oldSize)
@@ -107,6 +110,12 @@ public static class ImageResizer
                 is { } grown)
         {
             return new ImageResizeResult(path, image.Format, oldSize, grown, ResizeMethod.InPlace);
+        }
+
+        if (isVhd && await VhdResizer.TryInPlaceAsync(request, image, held, newSize, cancellationToken)
+            .ConfigureAwait(false) is { } changed)
+        {
+            return new ImageResizeResult(path, image.Format, oldSize, changed, ResizeMethod.InPlace);
         }
 
         KeptOptions.ThrowIfLossy(image);

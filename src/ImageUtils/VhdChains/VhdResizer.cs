@@ -32,40 +32,48 @@ public static class VhdResizer
         ArgumentNullException.ThrowIfNull(request);
         var path = Destination.Resolve(request.Path);
         await VhdEditor.MendAsync(path, cancellationToken).ConfigureAwait(false);
-        request = request with
-        {
-            Path = path,
-            Engine = ConversionEngine.Native,
-            Source = request.Source with
-            {
-                Inspection = new ParentSearch(request.Source.Inspection, Path.GetDirectoryName(path)).Options,
-            },
-        };
-        return await ResizeInPlaceAsync(request, cancellationToken).ConfigureAwait(false)
-            ?? await ImageResizer.ResizeAsync(request, progress, cancellationToken).ConfigureAwait(false);
+        var search = new ParentSearch(request.Source.Inspection, Path.GetDirectoryName(path));
+        var disk = await search.ReadAsync(path, request.Source.KnownRaw, null, cancellationToken).ConfigureAwait(false);
+        return disk.IsVhdOrVhdx
+            ? await ImageResizer.ResizeAsync(
+                request with
+                {
+                    Path = path,
+                    Engine = ConversionEngine.Native,
+                    Source = request.Source with { Inspection = search.Options },
+                },
+                progress,
+                cancellationToken).ConfigureAwait(false)
+            : throw disk.NotUsable(
+                $"It is {disk.Inspection.Format.ToName()}, neither a VHD nor a VHDX. Use Resize-DiskImage.");
     }
 
-    // Null: it is to be written anew.
-    private static async Task<ImageResizeResult?> ResizeInPlaceAsync(
-        ImageResizeRequest request, CancellationToken cancellationToken)
+    /// <summary>The size that a disk gets which is to have at least so many bytes.</summary>
+    internal static long ToSectors(long size) =>
+        (size + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
+
+    /// <summary>Changes the size of a VHD or VHDX in place.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="image">The disk.</param>
+    /// <param name="held">The same, held for writing.</param>
+    /// <param name="newSize">Its new size, of whole sectors; another than it has.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>Its size then; null: nothing was changed, it is to be written anew.</returns>
+    internal static async ValueTask<long?> TryInPlaceAsync(
+        ImageResizeRequest request,
+        OpenedImage image,
+        ImageLock held,
+        long newSize,
+        CancellationToken cancellationToken)
     {
-        using var held = ImageLock.Acquire(request.Path);
-        using var image = await ImageOpener.OpenAsync(request.Path, request.Source, cancellationToken)
-            .ConfigureAwait(false);
-        if (!held.IsSameFileAs(image.File))
-        {
-            throw new SourceChangedException(request.Path);
-        }
-
         var oldSize = image.Map.VirtualSize;
-        var newSize = ToSectors(request.Size.ApplyTo(oldSize));
-        ThrowIfOther(image);
-        ImageResizer.ThrowIfShrinkNotAllowed(request, request.Path, oldSize, newSize);
-        if (newSize == oldSize)
+        if (image.File.IsBlockDevice)
         {
-            return new ImageResizeResult(request.Path, image.Format, oldSize, oldSize, ResizeMethod.Unchanged);
+            throw new ImageResizeException(
+                ImageResizeProblem.BlockDevice, image.Path, "It is on a block device. Convert it to a file.");
         }
 
+        // A fixed disk that shrinks gives its space back; a log cannot be replayed but into another file.
         if ((image.Inspection.Subformat == "fixed" && newSize < oldSize)
             || (image.Inspection.IsLogPending && image.BasedOn.Count == 0))
         {
@@ -75,10 +83,7 @@ public static class VhdResizer
         await ImageResizer.ThrowIfDataBeyondAsync(image, newSize, cancellationToken).ConfigureAwait(false);
         if (image.Format == ImageFormat.Vhdx)
         {
-            return new ImageResizeResult(
-                request.Path, image.Format, oldSize,
-                await ResizeVhdxAsync(request, image, held, newSize, cancellationToken).ConfigureAwait(false),
-                ResizeMethod.InPlace);
+            return await ResizeVhdxAsync(request, image, held, newSize, cancellationToken).ConfigureAwait(false);
         }
 
         if (image.BasedOn.Count > 0 && newSize > oldSize)
@@ -98,8 +103,7 @@ public static class VhdResizer
         }
 
         await editor.FinishAsync(cancellationToken).ConfigureAwait(false);
-        return new ImageResizeResult(
-            request.Path, image.Format, oldSize, editor.VirtualSize, ResizeMethod.InPlace);
+        return editor.VirtualSize;
     }
 
     private static async ValueTask<long> ResizeVhdxAsync(
@@ -137,25 +141,6 @@ public static class VhdResizer
 
         await grown.FinishAsync(cancellationToken).ConfigureAwait(false);
         return editor.VirtualSize;
-    }
-
-    private static long ToSectors(long size) =>
-        (size + VhdFooter.SectorSize - 1) / VhdFooter.SectorSize * VhdFooter.SectorSize;
-
-    private static void ThrowIfOther(OpenedImage image)
-    {
-        if (image.Format is not (ImageFormat.Vhd or ImageFormat.Vhdx))
-        {
-            throw new VhdChainException(
-                VhdChainProblem.NotUsable, image.Path,
-                $"It is {image.Format.ToName()}, neither a VHD nor a VHDX. Use Resize-DiskImage.");
-        }
-
-        if (image.File.IsBlockDevice)
-        {
-            throw new ImageResizeException(
-                ImageResizeProblem.BlockDevice, image.Path, "It is on a block device. Convert it to a file.");
-        }
     }
 
     // A parent that is larger than its child has data there that the child never showed.

@@ -26,9 +26,9 @@ public sealed class ImageResizerTests : IDisposable
     [InlineData(ImageFormat.Qcow2, "qcow2,cluster_size=512,refcount_bits=32", ResizeMethod.Rewritten)]
     [InlineData(ImageFormat.Qcow2, "qcow2,compat=0.10", ResizeMethod.InPlace)]
     [InlineData(ImageFormat.Qcow2, "qcow2,extended_l2=on", ResizeMethod.InPlace)]
-    [InlineData(ImageFormat.Vhd, "vpc,force_size=on", ResizeMethod.Rewritten)]
-    [InlineData(ImageFormat.Vhd, "vpc,subformat=fixed,force_size=on", ResizeMethod.Rewritten)]
-    [InlineData(ImageFormat.Vhdx, "vhdx,block_size=2097152", ResizeMethod.Rewritten)]
+    [InlineData(ImageFormat.Vhd, "vpc,force_size=on", ResizeMethod.InPlace)]
+    [InlineData(ImageFormat.Vhd, "vpc,subformat=fixed,force_size=on", ResizeMethod.InPlace)]
+    [InlineData(ImageFormat.Vhdx, "vhdx,block_size=2097152", ResizeMethod.InPlace)]
     [InlineData(ImageFormat.Vdi, "vdi", ResizeMethod.Rewritten)]
     [InlineData(ImageFormat.Vmdk, "vmdk,adapter_type=lsilogic", ResizeMethod.Rewritten)]
     public async Task An_image_keeps_its_data_and_its_kind(ImageFormat format, string made, ResizeMethod method)

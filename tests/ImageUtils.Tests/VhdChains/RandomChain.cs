@@ -6,6 +6,7 @@ using ImageUtils.Formats.Vhdx;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
+using ImageUtils.Resizing;
 using ImageUtils.Safety;
 
 namespace ImageUtils.Tests.VhdChains;
@@ -62,20 +63,24 @@ internal sealed class RandomChain : IDisposable
     };
 
     /// <summary>What a guest sees of a disk now.</summary>
-    public byte[] Read(string path)
+    public byte[] Read(string path) => Read(path, int.MaxValue, out _);
+
+    /// <summary>The beginning of what a guest sees of a disk now, and how much there is; all behind must be zeros.</summary>
+    public byte[] Read(string path, int most, out long length)
     {
         var options = path.EndsWith(".raw", StringComparison.Ordinal) ? Options with { KnownRaw = true } : Options;
-        return ReadAsync(path, options).GetAwaiter().GetResult();
+        (var disk, length) = ReadAsync(path, most, options).GetAwaiter().GetResult();
+        return disk;
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
-    private static async Task<byte[]> ReadAsync(string path, OpenOptions options)
+    private static async Task<(byte[] Disk, long Length)> ReadAsync(string path, int most, OpenOptions options)
     {
         using var image = await ImageOpener.OpenAsync(path, options).ConfigureAwait(false);
         using var reader = new ExtentReader();
-        var disk = new byte[image.Map.VirtualSize];
-        await foreach (var extent in image.Map.GetExtentsAsync(default).ConfigureAwait(false))
+        var disk = new byte[Math.Min(image.Map.VirtualSize, most)];
+        await foreach (var extent in image.Map.GetExtentsAsync(0, disk.Length, default).ConfigureAwait(false))
         {
             if (!extent.IsEmpty)
             {
@@ -83,7 +88,9 @@ internal sealed class RandomChain : IDisposable
             }
         }
 
-        return disk;
+        return await GuestTail.FindLastDataAsync(image.Map, disk.Length, default).ConfigureAwait(false) is { } last
+            ? throw new InvalidDataException($"'{path}' has data at byte {last}, behind its end of before.")
+            : (disk, image.Map.VirtualSize);
     }
 
     private void Add(Random random, int index, int length, string kind, int blockSize, bool isVhdx)

@@ -163,7 +163,13 @@ internal sealed class VhdxDynamicWriter : ImageWriter
             return;
         }
 
-        await Sink.WriteAsync(_bitmapOffset, _bitmap, cancellationToken).ConfigureAwait(false);
+        // Each covers 4 GiB, and in most of them few bits are set.
+        const int page = 4096;
+        await ClearAsync(_bitmapOffset, BitmapLength, cancellationToken).ConfigureAwait(false);
+        var start = _bitmap.AsSpan().IndexOfAnyExcept((byte)0) / page * page;
+        var end = (_bitmap.AsSpan().LastIndexOfAnyExcept((byte)0) / page + 1) * page;
+        await Sink.WriteAsync(_bitmapOffset + start, _bitmap.AsMemory(start, end - start), cancellationToken)
+            .ConfigureAwait(false);
         var ratio = (long)_table.ChunkRatio;
         await SetEntryAsync(
             _chunk * (ratio + 1) + ratio,
