@@ -125,6 +125,18 @@ internal static class ErrorRecords
             ImageResizeProblem.TooLarge => ErrorCategory.LimitsExceeded,
             _ => ErrorCategory.InvalidOperation,
         },
+        SigningCertificateException certificate => certificate.Problem switch
+        {
+            SigningCertificateProblem.NotFound => ErrorCategory.ObjectNotFound,
+            SigningCertificateProblem.Malformed => ErrorCategory.InvalidData,
+            SigningCertificateProblem.Password => ErrorCategory.AuthenticationError,
+            SigningCertificateProblem.WrongKeyType or SigningCertificateProblem.NoPrivateKey =>
+                ErrorCategory.InvalidArgument,
+            _ => ErrorCategory.SecurityError,
+        },
+        ImageSignatureMismatchException or ImageNotSignedException => ErrorCategory.SecurityError,
+        SignaturePropertyException or SignaturePropertyMissingException => ErrorCategory.InvalidData,
+        SignatureNotSupportedException => ErrorCategory.NotImplemented,
         ImageOptionException => ErrorCategory.InvalidArgument,
         UnsupportedImageException => ErrorCategory.NotImplemented,
         ConversionDisabledException => ErrorCategory.PermissionDenied,
