@@ -13,6 +13,10 @@ namespace ImageUtils.Signatures;
 /// </remarks>
 internal static class CertificateChain
 {
+    // Certificates of one name, each issued by each, make more paths than anybody would wait for.
+    private const int MaximumPaths = 256;
+    private const int MaximumReasons = 4;
+
     /// <exception cref="SigningCertificateException">They did not.</exception>
     internal static void ThrowIfUntrusted(
         X509Certificate2 certificate,
@@ -34,28 +38,68 @@ internal static class CertificateChain
             }
         }
 
+        // Names say who can have issued whom; of several with one name, each is tried, as cursive does it.
+        var found = new List<string>();
+        var paths = new Stack<X509Certificate2[]>();
+        paths.Push([certificate]);
+        for (var tried = 0; tried < MaximumPaths && paths.TryPop(out var path); tried++)
+        {
+            var last = path[^1];
+            if (IsSelfIssued(last) && issuers.Exists(issuer => IsSame(issuer, last)))
+            {
+                if (WhyBroken(path, now) is not { } reason)
+                {
+                    return;
+                }
+
+                found.Add(reason);
+            }
+
+            var next = issuers.Where(issuer => IsIssuerByName(issuer, last) && !path.Any(one => IsSame(one, issuer)))
+                .ToArray();
+            if (next.Length == 0 && !IsSelfIssued(last))
+            {
+                found.Add($"'{Printable.Text(last.Subject)}' was issued by '{Printable.Text(last.Issuer)}', which is not "
+                    + "among them.");
+            }
+
+            foreach (var issuer in next)
+            {
+                paths.Push([.. path, issuer]);
+            }
+        }
+
+        var reasons = string.Join(' ', found.Distinct().Take(MaximumReasons));
+        var notUsed = passedOver.Count == 0 ? "" : $" Passed over: {string.Join("; ", passedOver.Take(MaximumReasons))}.";
+        throw new SigningCertificateException(
+            SigningCertificateProblem.Untrusted, certificate.Subject,
+            $"was not issued by the trusted certificates. {reasons}{notUsed} Name the certificates of all its issuers, up "
+            + "to the root.");
+    }
+
+    // The last of a path is its root. Signatures, path lengths and all else that chains must have is the platform's.
+    private static string? WhyBroken(X509Certificate2[] path, DateTimeOffset now)
+    {
         using var chain = new X509Chain();
         var policy = chain.ChainPolicy;
         policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         policy.RevocationMode = X509RevocationMode.NoCheck;
         policy.DisableCertificateDownloads = true;
         policy.VerificationTime = now.UtcDateTime;
-        foreach (var issuer in issuers)
-        {
-            (IsSelfIssued(issuer) ? policy.CustomTrustStore : policy.ExtraStore).Add(issuer);
-        }
-
+        policy.CustomTrustStore.Add(path[^1]);
+        policy.ExtraStore.AddRange(path[1..]);
         try
         {
-            var isBuilt = chain.Build(certificate);
-            // The platform may know certificates that could stand between; only those that are trusted count.
-            var stranger = chain.ChainElements.Skip(1).Select(element => element.Certificate)
-                .FirstOrDefault(element => !issuers.Exists(one => one.RawDataMemory.Span.SequenceEqual(
-                    element.RawDataMemory.Span)));
-            if (!isBuilt || stranger is not null)
+            if (!chain.Build(path[0]))
             {
-                throw Untrusted(certificate, chain, stranger, passedOver);
+                return string.Join(' ', chain.ChainElements.SelectMany(element => element.ChainElementStatus.Select(
+                    status => $"'{Printable.Text(element.Certificate.Subject)}': {status.Status}.")).Distinct());
             }
+
+            // The platform may know certificates that could stand between; only those that are trusted count.
+            var stranger = chain.ChainElements.Select(element => element.Certificate)
+                .FirstOrDefault(element => !path.Any(one => IsSame(one, element)));
+            return stranger is null ? null : $"'{Printable.Text(stranger.Subject)}' is not among them.";
         }
         finally
         {
@@ -66,19 +110,11 @@ internal static class CertificateChain
         }
     }
 
-    private static SigningCertificateException Untrusted(
-        X509Certificate2 certificate, X509Chain chain, X509Certificate2? stranger, List<string> passedOver)
-    {
-        var found = stranger is not null
-            ? [$"'{Printable.Text(stranger.Subject)}' is not among the trusted certificates."]
-            : chain.ChainElements.SelectMany(element => element.ChainElementStatus.Select(status =>
-                $"'{Printable.Text(element.Certificate.Subject)}': {status.Status}.")).Distinct();
-        var notUsed = passedOver.Count == 0 ? "" : $" Passed over: {string.Join("; ", passedOver)}.";
-        return new SigningCertificateException(
-            SigningCertificateProblem.Untrusted, certificate.Subject,
-            $"was not issued by the trusted certificates. {string.Join(" ", found)}{notUsed} Name the certificates of all "
-            + "its issuers, up to the root.");
-    }
+    private static bool IsIssuerByName(X509Certificate2 issuer, X509Certificate2 issued) =>
+        issuer.SubjectName.RawData.AsSpan().SequenceEqual(issued.IssuerName.RawData);
+
+    private static bool IsSame(X509Certificate2 one, X509Certificate2 other) =>
+        one.RawDataMemory.Span.SequenceEqual(other.RawDataMemory.Span);
 
     private static string? WhyNoIssuer(X509Certificate2 certificate, DateTimeOffset now)
     {
@@ -96,6 +132,5 @@ internal static class CertificateChain
                 : null;
     }
 
-    private static bool IsSelfIssued(X509Certificate2 certificate) =>
-        certificate.SubjectName.RawData.AsSpan().SequenceEqual(certificate.IssuerName.RawData);
+    private static bool IsSelfIssued(X509Certificate2 certificate) => IsIssuerByName(certificate, certificate);
 }
