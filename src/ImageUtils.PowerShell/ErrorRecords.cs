@@ -49,6 +49,10 @@ internal static class ErrorRecords
         new PSArgumentException("There is no destination. Name one with -Destination, or use -InPlace."),
         "NoDestination", ErrorCategory.InvalidArgument, null);
 
+    internal static ErrorRecord OneCertificate(string fileParameter) => new(
+        new PSArgumentException($"There must be one certificate. Use -{fileParameter} or -Certificate, and not both."),
+        "OneCertificateNeeded", ErrorCategory.InvalidArgument, null);
+
     internal static ErrorRecord NoSuchDirectory(string path) => new(
         new ItemNotFoundException($"The directory '{path}' does not exist. Make it first, or name a file."),
         "DirectoryNotFound", ErrorCategory.ObjectNotFound, path);

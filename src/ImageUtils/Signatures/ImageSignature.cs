@@ -69,10 +69,14 @@ public record ImageSignature
 
     /// <summary>Reads the signature out of an image's properties, by the rules of cursive and Cinder.</summary>
     /// <param name="properties">The image's properties; a value of null counts as none.</param>
+    /// <param name="isCertificateAtHand">
+    /// Whether the certificate's id may be missing, because it need not be fetched. OpenStack wants it in any case.
+    /// </param>
     /// <returns>The signature; null where the image has none of the four properties, which is to say not signed.</returns>
     /// <exception cref="SignaturePropertyMissingException">It has some of them only.</exception>
     /// <exception cref="SignaturePropertyException">One of them has a value that it cannot have.</exception>
-    public static ImageSignature? FromProperties(IReadOnlyDictionary<string, string?> properties)
+    public static ImageSignature? FromProperties(
+        IReadOnlyDictionary<string, string?> properties, bool isCertificateAtHand = false)
     {
         ArgumentNullException.ThrowIfNull(properties);
         string[] names = [SignatureProperty, HashMethodProperty, KeyTypeProperty, CertificateIdProperty];
@@ -82,7 +86,8 @@ public record ImageSignature
             return null;
         }
 
-        var missing = names.Where((_, index) => values[index] is null).ToArray();
+        var needed = isCertificateAtHand ? 3 : 4;
+        var missing = names.Take(needed).Where((_, index) => values[index] is null).ToArray();
         if (missing.Length > 0)
         {
             throw new SignaturePropertyMissingException(missing);
@@ -100,7 +105,7 @@ public record ImageSignature
                 KeyTypeProperty, values[2]!, $"It can be {string.Join(", ", SignatureNames.KeyTypes)}.");
         }
 
-        if (values[3]!.Length == 0)
+        if (values[3] is "")
         {
             throw new SignaturePropertyException(CertificateIdProperty, "", "It must be a certificate's id.");
         }
