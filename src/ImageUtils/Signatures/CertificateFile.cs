@@ -60,9 +60,8 @@ public static class CertificateFile
         }
         catch (CryptographicException exception)
         {
-            var isPfx = X509Certificate2.GetCertContentType(data.Span) == X509ContentType.Pkcs12;
             // Not as an inner exception where the password is wrong: what the platform says of it is not ours to pass on.
-            throw isPfx
+            throw IsPfx(data.Span)
                 ? new SigningCertificateException(
                     SigningCertificateProblem.Password, path,
                     "could not be opened: the password is wrong, or the file is damaged. Give its password with "
@@ -127,6 +126,18 @@ public static class CertificateFile
         }
 
         return found.Count > 0 ? found : throw Malformed(origin, null);
+    }
+
+    private static bool IsPfx(ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            return X509Certificate2.GetCertContentType(data) == X509ContentType.Pkcs12;
+        }
+        catch (CryptographicException)
+        {
+            return false;
+        }
     }
 
     private static SigningCertificateException Malformed(string origin, Exception? exception) => new(

@@ -269,9 +269,21 @@ public sealed class ImageSignatureTests
             Assert.Equal(SigningCertificateProblem.Malformed, error.Problem);
         }
 
+        foreach (var path in (string[])[junk, pem, der])
+        {
+            error = await Assert.ThrowsAsync<SigningCertificateException>(
+                () => CertificateFile.ReadPfxAsync(path, "s3cret".AsMemory(), default));
+            Assert.Equal(SigningCertificateProblem.Malformed, error.Problem);
+        }
+
+        await File.WriteAllBytesAsync(pfx, SampleCertificates.Rsa.Export(X509ContentType.Pfx));
+        using var withoutPassword = await CertificateFile.ReadPfxAsync(pfx, default, default);
+        Assert.True(withoutPassword.HasPrivateKey);
+        using var bare = SampleCertificates.WithoutKey(SampleCertificates.Rsa);
+        await File.WriteAllBytesAsync(pfx, bare.Export(X509ContentType.Pfx));
         error = await Assert.ThrowsAsync<SigningCertificateException>(
-            () => CertificateFile.ReadPfxAsync(pem, "s3cret".AsMemory(), default));
-        Assert.Equal(SigningCertificateProblem.Malformed, error.Problem);
+            () => CertificateFile.ReadPfxAsync(pfx, default, default));
+        Assert.Equal(SigningCertificateProblem.NoPrivateKey, error.Problem);
         await Assert.ThrowsAsync<ImageFileException>(
             () => CertificateFile.ReadAsync(directory["missing"], default));
     }
