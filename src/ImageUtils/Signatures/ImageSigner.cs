@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ImageUtils.Errors;
@@ -103,6 +104,7 @@ public sealed class ImageSigner : IDisposable
         SigningCertificateProblem.NoPrivateKey, certificate,
         "has no private key with it, and nothing can be signed without. Use a PFX file that has both.");
 
+    [SuppressMessage("Security", "CA5351", Justification = "DSA is one of the key types that OpenStack verifies.")]
     private byte[] SignHash(byte[] hash)
     {
         switch (_public.Type)

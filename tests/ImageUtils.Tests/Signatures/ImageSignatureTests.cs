@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ImageUtils.Errors;
 using ImageUtils.Signatures;
