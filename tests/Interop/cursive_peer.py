@@ -20,7 +20,8 @@ from cursive import certificate_utils, signature_utils
 
 ID = "0c7f1c1e-6f0a-4f6c-9a55-2f0a4c1de001"
 IMAGE = bytes(range(256)) * 64 + b"the end"
-HASHES = {"SHA-224": hashes.SHA224(), "SHA-256": hashes.SHA256(), "SHA-384": hashes.SHA384(), "SHA-512": hashes.SHA512()}
+HASHES = {"SHA-224": hashes.SHA224(), "SHA-256": hashes.SHA256(),
+          "SHA-384": hashes.SHA384(), "SHA-512": hashes.SHA512()}
 CURVES = (ec.SECP384R1, ec.SECP521R1, ec.SECT409K1, ec.SECT409R1, ec.SECT571K1, ec.SECT571R1)
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.utcnow()

@@ -63,6 +63,7 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
 
         $names = 'System.Security.Cryptography.X509Certificates'
+        $from, $to = [DateTimeOffset]::Now.AddDays(-1), [DateTimeOffset]::Now.AddDays(1)
         $authority, $signing = foreach ($name in 'authority', 'signing') {
             $key = [Security.Cryptography.RSA]::Create(2048)
             $request = New-Object "$names.CertificateRequest" "CN=$name", $key, ([Security.Cryptography.HashAlgorithmName]::SHA256), (
@@ -70,7 +71,6 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
             $isAuthority = $name -eq 'authority'
             $request.CertificateExtensions.Add((New-Object "$names.X509BasicConstraintsExtension" $isAuthority, $false, 0, $true))
             $request.CertificateExtensions.Add((New-Object "$names.X509KeyUsageExtension" 'KeyCertSign, DigitalSignature', $true))
-            $from, $to = [DateTimeOffset]::Now.AddDays(-1), [DateTimeOffset]::Now.AddDays(1)
             if ($isAuthority) { ($issuer = $request.CreateSelfSigned($from, $to)) }
             else {
                 [Security.Cryptography.X509Certificates.RSACertificateExtensions]::CopyWithPrivateKey(

@@ -67,7 +67,7 @@ public sealed class NewImageSignatureCommand : ImageFileCmdlet<ImageFileSignatur
 
         if (CertificateId is null)
         {
-            WriteVerbose("There is no -CertificateId: OpenStack verifies nothing before img_signature_certificate_uuid is set.");
+            WriteVerbose($"No -CertificateId: set {ImageSignature.CertificateIdProperty} before OpenStack is to verify.");
         }
     }
 

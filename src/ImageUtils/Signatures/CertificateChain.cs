@@ -6,10 +6,10 @@ namespace ImageUtils.Signatures;
 
 /// <summary>Whether trusted certificates issued a certificate, each the next one, up to a root.</summary>
 /// <remarks>
-/// As cursive's <c>certificate_utils</c>: every issuer must be among the trusted certificates, the root too; each must be
-/// valid now, be a CA by its basic constraints, and have keyCertSign in its key usage; path lengths hold, and a CA
-/// without one has no limit (RFC 5280, section 4.2.1.9). Nothing is fetched from a network, and revocation lists are not
-/// asked for.
+/// As cursive's <c>certificate_utils</c>: every issuer must be among the trusted certificates, the root too; each must
+/// be valid now, be a CA by its basic constraints, and have keyCertSign in its key usage; path lengths hold, and a CA
+/// without one has no limit (RFC 5280, section 4.2.1.9). Nothing is fetched from a network, and revocation lists are
+/// not asked for.
 /// </remarks>
 internal static class CertificateChain
 {
@@ -59,8 +59,8 @@ internal static class CertificateChain
                 .ToArray();
             if (next.Length == 0 && !IsSelfIssued(last))
             {
-                found.Add($"'{Printable.Text(last.Subject)}' was issued by '{Printable.Text(last.Issuer)}', which is not "
-                    + "among them.");
+                found.Add($"'{Printable.Text(last.Subject)}' was issued by '{Printable.Text(last.Issuer)}', which is "
+                    + "not among them.");
             }
 
             foreach (var issuer in next)
@@ -70,11 +70,13 @@ internal static class CertificateChain
         }
 
         var reasons = string.Join(' ', found.Distinct().Take(MaximumReasons));
-        var notUsed = passedOver.Count == 0 ? "" : $" Passed over: {string.Join("; ", passedOver.Take(MaximumReasons))}.";
+        var notUsed = passedOver.Count == 0
+            ? ""
+            : $" Passed over: {string.Join("; ", passedOver.Take(MaximumReasons))}.";
         throw new SigningCertificateException(
             SigningCertificateProblem.Untrusted, certificate.Subject,
-            $"was not issued by the trusted certificates. {reasons}{notUsed} Name the certificates of all its issuers, up "
-            + "to the root.");
+            $"was not issued by the trusted certificates. {reasons}{notUsed} Name the certificates of all its issuers, "
+            + "up to the root.");
     }
 
     // The last of a path is its root. Signatures, path lengths and all else that chains must have is the platform's.

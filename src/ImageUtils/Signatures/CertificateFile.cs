@@ -60,7 +60,7 @@ public static class CertificateFile
         }
         catch (CryptographicException exception)
         {
-            // Not as an inner exception where the password is wrong: what the platform says of it is not ours to pass on.
+            // Not as an inner exception where the password is wrong: what the platform says is not ours to pass on.
             throw IsPfx(data.Span)
                 ? new SigningCertificateException(
                     SigningCertificateProblem.Password, path,

@@ -6,12 +6,14 @@ namespace ImageUtils.Signatures;
 /// <summary>Where the certificate of a signature comes from, and what it is held against.</summary>
 public sealed record CertificateTrust
 {
-    /// <summary>The certificate, where it is at hand; it goes before <see cref="Fetch"/>, and stays the caller's.</summary>
+    /// <summary>
+    /// The certificate, where it is at hand; it goes before <see cref="Fetch"/>, and stays the caller's.
+    /// </summary>
     public X509Certificate2? Certificate { get; init; }
 
     /// <summary>
-    /// Fetches a certificate by its id from a key manager. It raises <see cref="SigningCertificateException"/> where there
-    /// is none. The id is a UUID; what is fetched is disposed of after its use.
+    /// Fetches a certificate by its id from a key manager. It raises <see cref="SigningCertificateException"/> where
+    /// there is none. The id is a UUID; what is fetched is disposed of after its use.
     /// </summary>
     public Func<string, CancellationToken, ValueTask<X509Certificate2>>? Fetch { get; init; }
 
@@ -21,7 +23,9 @@ public sealed record CertificateTrust
     /// </summary>
     public IReadOnlyCollection<X509Certificate2>? TrustedCertificates { get; init; }
 
-    /// <summary>The same by ids, to be fetched. Those that cannot be fetched are passed over, as cursive does it.</summary>
+    /// <summary>
+    /// The same by ids, to be fetched. Those that cannot be fetched are passed over, as cursive does it.
+    /// </summary>
     public IReadOnlyCollection<string>? TrustedCertificateIds { get; init; }
 
     /// <summary>What time it is.</summary>

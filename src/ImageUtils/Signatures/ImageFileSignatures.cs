@@ -56,7 +56,8 @@ public static class ImageFileSignatures
             using var verifier = await ImageSignatureVerifier.CreateAsync(signature, trust, cancellationToken)
                 .ConfigureAwait(false);
             check = check with { Certificate = verifier.Certificate };
-            await PassAsync(path, data => verifier.Append(data.Span), progress, cancellationToken).ConfigureAwait(false);
+            await PassAsync(path, data => verifier.Append(data.Span), progress, cancellationToken)
+                .ConfigureAwait(false);
             verifier.Verify();
             return check;
         }

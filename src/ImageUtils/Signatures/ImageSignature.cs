@@ -35,7 +35,7 @@ public record ImageSignature
             (original.Signature, original.HashMethod, original.KeyType, original.CertificateId);
     }
 
-    /// <summary>The signature in base64. Those of DSA and ECC keys are DER sequences of two numbers (RFC 3279).</summary>
+    /// <summary>The signature in base64. Those of DSA and ECC keys are DER, two numbers (RFC 3279).</summary>
     public required string Signature { get; init; }
 
     /// <summary>What the image is hashed with.</summary>
@@ -72,7 +72,7 @@ public record ImageSignature
     /// <param name="isCertificateAtHand">
     /// Whether the certificate's id may be missing, because it need not be fetched. OpenStack wants it in any case.
     /// </param>
-    /// <returns>The signature; null where the image has none of the four properties, which is to say not signed.</returns>
+    /// <returns>The signature; null where the image has none of the four properties, and so is not signed.</returns>
     /// <exception cref="SignaturePropertyMissingException">It has some of them only.</exception>
     /// <exception cref="SignaturePropertyException">One of them has a value that it cannot have.</exception>
     public static ImageSignature? FromProperties(

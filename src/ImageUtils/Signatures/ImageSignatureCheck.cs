@@ -9,7 +9,7 @@ public sealed record ImageSignatureCheck
     /// <summary>Whether the signature is the file's, and the certificate can be used and trusted.</summary>
     public bool IsValid => Problem is null;
 
-    /// <summary>What is wrong, as the error's id, such as <c>ImageSignatureMismatch</c>; null where nothing is.</summary>
+    /// <summary>What is wrong, as an error's id such as <c>ImageSignatureMismatch</c>; null where nothing is.</summary>
     public string? Problem { get; init; }
 
     /// <summary>What is wrong, in words.</summary>

@@ -22,7 +22,7 @@ public sealed class ImageSignatureVerifier : IDisposable
     /// <summary>The certificate that it is verified with.</summary>
     public SigningCertificate Certificate { get; }
 
-    /// <summary>Makes a verifier for the image with these properties. All but the image's bytes is checked here.</summary>
+    /// <summary>Makes a verifier for an image with these properties. All but its bytes is checked here.</summary>
     /// <param name="properties">The image's properties in Glance.</param>
     /// <param name="trust">Where the certificate comes from, and what it is held against.</param>
     /// <param name="isRequired">Whether an image that is not signed is an error.</param>

@@ -15,11 +15,11 @@ public sealed class ImageSigner : IDisposable
     private readonly string? _certificateId;
 
     /// <summary>Makes a signer.</summary>
-    /// <param name="certificate">The certificate with its private key. It stays the caller's, and must outlive this.</param>
+    /// <param name="certificate">The certificate with its private key. It stays the caller's.</param>
     /// <param name="method">What the image is hashed with.</param>
     /// <param name="certificateId">The id of the certificate in the key manager, where it is known already.</param>
     /// <param name="clock">What time it is.</param>
-    /// <exception cref="SigningCertificateException">The certificate or its key cannot be used for signatures.</exception>
+    /// <exception cref="SigningCertificateException">The certificate or its key cannot be used.</exception>
     /// <exception cref="SignatureNotSupportedException">The platform cannot calculate with its key.</exception>
     public ImageSigner(
         X509Certificate2 certificate,
@@ -43,8 +43,8 @@ public sealed class ImageSigner : IDisposable
             _public.Dispose();
             throw new SigningCertificateException(
                 SigningCertificateProblem.WrongKeyType, certificate.Subject,
-                $"has an RSA key of {bits} bits, which is too small for {SignatureNames.ToName(method)}. Use one of 2048 "
-                + "bits or more.");
+                $"has an RSA key of {bits} bits, which is too small for {SignatureNames.ToName(method)}. Use one of "
+                + "2048 bits or more.");
         }
 
         Certificate = SigningCertificate.Of(certificate);
@@ -59,7 +59,7 @@ public sealed class ImageSigner : IDisposable
     public void Append(ReadOnlySpan<byte> data) => _hash.Append(data);
 
     /// <summary>Ends the image and signs it. The signature is verified before it is returned.</summary>
-    /// <exception cref="SigningCertificateException">The private key is not to be had, or not the certificate's.</exception>
+    /// <exception cref="SigningCertificateException">The private key is not to be had, or not its own.</exception>
     public ImageSignature Sign()
     {
         var hash = _hash.Finish();
@@ -72,8 +72,8 @@ public sealed class ImageSigner : IDisposable
         {
             throw new SigningCertificateException(
                 SigningCertificateProblem.NoPrivateKey, _certificate.Subject,
-                "has a private key that does not sign, or that must not leave where it is kept (RSA-PSS needs its numbers). "
-                + "Use a PFX file, or a key that can be exported.",
+                "has a private key that does not sign, or that must not leave where it is kept (RSA-PSS needs its "
+                + "numbers). Use a PFX file, or a key that can be exported.",
                 exception);
         }
 
@@ -138,10 +138,8 @@ public sealed class ImageSigner : IDisposable
         }
         finally
         {
-            foreach (var secret in (byte[]?[])[numbers.D, numbers.P, numbers.Q, numbers.DP, numbers.DQ, numbers.InverseQ])
-            {
-                CryptographicOperations.ZeroMemory(secret);
-            }
+            byte[]?[] secrets = [numbers.D, numbers.P, numbers.Q, numbers.DP, numbers.DQ, numbers.InverseQ];
+            Array.ForEach(secrets, secret => CryptographicOperations.ZeroMemory(secret));
         }
     }
 }

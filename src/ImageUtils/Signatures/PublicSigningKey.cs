@@ -41,8 +41,8 @@ internal sealed class PublicSigningKey : IDisposable
             DsaOid => SignatureKeyType.Dsa,
             _ => SignatureNames.OfCurve(curve) ?? throw new SigningCertificateException(
                 SigningCertificateProblem.WrongKeyType, certificate.Subject,
-                $"has a key that images cannot be signed with ({(curve is null ? oid : $"curve {curve}")}). Use a key of "
-                + $"one of these types: {string.Join(", ", SignatureNames.KeyTypes)}."),
+                $"has a key that images cannot be signed with ({(curve is null ? oid : $"curve {curve}")}). Use a key "
+                + $"of one of these types: {string.Join(", ", SignatureNames.KeyTypes)}."),
         };
     }
 
@@ -92,14 +92,15 @@ internal sealed class PublicSigningKey : IDisposable
     /// <returns>Null where it is valid; otherwise why it is not.</returns>
     internal string? WhyInvalid(ReadOnlySpan<byte> imageHash, ReadOnlySpan<byte> signature, SignatureHashMethod method)
     {
+        const DSASignatureFormat Format = DSASignatureFormat.Rfc3279DerSequence;
         const string Other = "The image is not the one that was signed, or it was signed with another key.";
         try
         {
             return _key switch
             {
                 RSA => WhyInvalidPss(imageHash, signature, method),
-                DSA dsa => dsa.VerifySignature(imageHash, signature, DSASignatureFormat.Rfc3279DerSequence) ? null : Other,
-                ECDsa ecc => ecc.VerifyHash(imageHash, signature, DSASignatureFormat.Rfc3279DerSequence) ? null : Other,
+                DSA dsa => dsa.VerifySignature(imageHash, signature, Format) ? null : Other,
+                ECDsa ecc => ecc.VerifyHash(imageHash, signature, Format) ? null : Other,
                 _ => throw new InvalidOperationException("There is no such key."),
             };
         }
@@ -120,9 +121,9 @@ internal sealed class PublicSigningKey : IDisposable
             return encoded is null ? Other : PssEncoding.Check(encoded, hash, bits, hashMethod) switch
             {
                 PssVerdict.Valid => null,
-                PssVerdict.OtherSalt => "The image is the one that was signed, but with a salt that is shorter than the "
-                    + $"longest ({PssEncoding.MaximumSaltLength(bits, hash.Length)} bytes), which OpenStack refuses. Sign "
-                    + "it again with the longest salt, as New-ImageSignature does.",
+                PssVerdict.OtherSalt => "The image is the one that was signed, but with a salt that is shorter than "
+                    + $"the longest salt ({PssEncoding.MaximumSaltLength(bits, hash.Length)} bytes), which OpenStack "
+                    + "refuses. Sign it again with New-ImageSignature.",
                 _ => Other,
             };
         }

@@ -18,7 +18,7 @@ internal static class RsaPrimitives
 
     private const int BlindingBytes = 16;
 
-    /// <summary>The encoded message that was signed; null where the number is none that the key can have signed.</summary>
+    /// <summary>The encoded message that was signed; null where the key cannot have made the number.</summary>
     /// <param name="signature">As long as the modulus.</param>
     /// <param name="key">The modulus and the public exponent.</param>
     /// <param name="length">How long the message is, in bytes.</param>

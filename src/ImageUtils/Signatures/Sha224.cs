@@ -5,8 +5,8 @@ namespace ImageUtils.Signatures;
 
 /// <summary>SHA-224, which .NET lacks, of data that comes in pieces.</summary>
 /// <remarks>
-/// FIPS 180-4: sections 4.1.2 (functions), 4.2.2 (constants), 5.1.1 (padding), 5.3.2 (initial value), 6.2.2 (rounds) and
-/// 6.3 (SHA-224: another initial value than SHA-256, and the last of the eight words is left out).
+/// FIPS 180-4: sections 4.1.2 (functions), 4.2.2 (constants), 5.1.1 (padding), 5.3.2 (initial value), 6.2.2 (rounds)
+/// and 6.3 (SHA-224: another initial value than SHA-256, and the last of the eight words is left out).
 /// </remarks>
 internal sealed class Sha224
 {

@@ -4,7 +4,7 @@ namespace ImageUtils.Signatures;
 /// <remarks>These are the key types that cursive registers. Curves of less than 384 bits are not among them.</remarks>
 public enum SignatureKeyType
 {
-    /// <summary>RSA with PSS padding, MGF1 over the same hash, and the longest salt that the key has room for.</summary>
+    /// <summary>RSA with PSS padding, MGF1 over the same hash, and the longest salt that fits the key.</summary>
     RsaPss,
 
     /// <summary>DSA.</summary>

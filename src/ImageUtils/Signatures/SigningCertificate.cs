@@ -22,8 +22,8 @@ public sealed record SigningCertificate(
 
     /// <summary>Refuses a certificate that is not valid now, or not meant for signatures.</summary>
     /// <remarks>
-    /// cursive looks at the dates (<c>is_within_valid_dates</c>; both ends are within). RFC 5280, section 4.2.1.3: where
-    /// there is a key usage, it must have digitalSignature or nonRepudiation for signatures on anything but certificates.
+    /// cursive looks at the dates (<c>is_within_valid_dates</c>; both ends are within). RFC 5280, section 4.2.1.3: a
+    /// key usage, where there is one, must have digitalSignature or nonRepudiation to sign anything but certificates.
     /// </remarks>
     internal static void ThrowIfUnusable(X509Certificate2 certificate, DateTimeOffset now)
     {
@@ -47,7 +47,7 @@ public sealed record SigningCertificate(
         {
             throw new SigningCertificateException(
                 SigningCertificateProblem.NotForSigning, certificate.Subject,
-                $"is not meant for signatures: its key usage is {usage}. Use one whose key usage has digitalSignature.");
+                $"is not meant for signatures: its key usage is {usage}. Use one that has digitalSignature.");
         }
     }
 

@@ -37,7 +37,8 @@ internal static class CursivePeer
         Skip.If(s_python.Value is null, "cursive is not installed (Debian package python3-cursive)");
 
     /// <summary>What cursive says of signatures: <c>valid</c>, or the name of its error.</summary>
-    internal static string[] Verify(IEnumerable<(byte[] Certificate, IReadOnlyDictionary<string, string> Properties, byte[] Image)> all)
+    internal static string[] Verify(
+        IEnumerable<(byte[] Certificate, IReadOnlyDictionary<string, string> Properties, byte[] Image)> all)
     {
         using var directory = new TemporaryDirectory();
         var file = directory["requests.json"];

@@ -47,7 +47,8 @@ public sealed class CursiveTests
     public async Task One_flipped_bit_of_the_image_or_of_the_signature_is_found()
     {
         var image = CursivePeer.Cases.GetProperty("image").GetBytesFromBase64();
-        string[] wanted = ["rsa2048 SHA-224", "rsa2049 SHA-512", "dsa1024 SHA-256", "secp384r1 SHA-384", "sect571r1 SHA-512"];
+        string[] wanted =
+            ["rsa2048 SHA-224", "rsa2049 SHA-512", "dsa1024 SHA-256", "secp384r1 SHA-384", "sect571r1 SHA-512"];
         foreach (var one in CursivePeer.Cases.GetProperty("signatures").EnumerateArray()
             .Where(one => wanted.Contains(one.GetProperty("name").GetString())))
         {
@@ -153,7 +154,8 @@ public sealed class CursiveTests
     public void Sha224_is_what_python_says_for_every_length_up_to_300()
     {
         var image = CursivePeer.Cases.GetProperty("image").GetBytesFromBase64();
-        var expected = CursivePeer.Cases.GetProperty("sha224").EnumerateArray().Select(hash => hash.GetString()).ToArray();
+        var expected = CursivePeer.Cases.GetProperty("sha224").EnumerateArray()
+            .Select(hash => hash.GetString()).ToArray();
         Assert.Equal(300, expected.Length);
         for (var length = 0; length < expected.Length; length++)
         {

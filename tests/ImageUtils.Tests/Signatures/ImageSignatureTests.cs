@@ -264,7 +264,8 @@ public sealed class ImageSignatureTests
         Assert.DoesNotContain("wr0ng", error.ToString(), StringComparison.Ordinal);
         foreach (var path in (string[])[junk, pfx])
         {
-            error = await Assert.ThrowsAsync<SigningCertificateException>(() => CertificateFile.ReadAsync(path, default));
+            error = await Assert.ThrowsAsync<SigningCertificateException>(
+                () => CertificateFile.ReadAsync(path, default));
             Assert.Equal(SigningCertificateProblem.Malformed, error.Problem);
         }
 
