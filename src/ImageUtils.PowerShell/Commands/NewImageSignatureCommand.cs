@@ -67,7 +67,7 @@ public sealed class NewImageSignatureCommand : ImageFileCmdlet<ImageFileSignatur
 
         if (CertificateId is null)
         {
-            WriteVerbose($"No -CertificateId: set {ImageSignature.CertificateIdProperty} before OpenStack is to verify.");
+            WriteVerbose($"No -CertificateId: set {ImageSignature.CertificateIdProperty} before it is used.");
         }
     }
 
