@@ -49,6 +49,10 @@ internal static class ErrorRecords
         new PSArgumentException("There is no destination. Name one with -Destination, or use -InPlace."),
         "NoDestination", ErrorCategory.InvalidArgument, null);
 
+    internal static ErrorRecord OneCertificate(string fileParameter) => new(
+        new PSArgumentException($"There must be one certificate. Use -{fileParameter} or -Certificate, and not both."),
+        "OneCertificateNeeded", ErrorCategory.InvalidArgument, null);
+
     internal static ErrorRecord NoSuchDirectory(string path) => new(
         new ItemNotFoundException($"The directory '{path}' does not exist. Make it first, or name a file."),
         "DirectoryNotFound", ErrorCategory.ObjectNotFound, path);
@@ -125,6 +129,18 @@ internal static class ErrorRecords
             ImageResizeProblem.TooLarge => ErrorCategory.LimitsExceeded,
             _ => ErrorCategory.InvalidOperation,
         },
+        SigningCertificateException certificate => certificate.Problem switch
+        {
+            SigningCertificateProblem.NotFound => ErrorCategory.ObjectNotFound,
+            SigningCertificateProblem.Malformed => ErrorCategory.InvalidData,
+            SigningCertificateProblem.Password => ErrorCategory.AuthenticationError,
+            SigningCertificateProblem.WrongKeyType or SigningCertificateProblem.NoPrivateKey =>
+                ErrorCategory.InvalidArgument,
+            _ => ErrorCategory.SecurityError,
+        },
+        ImageSignatureMismatchException or ImageNotSignedException => ErrorCategory.SecurityError,
+        SignaturePropertyException or SignaturePropertyMissingException => ErrorCategory.InvalidData,
+        SignatureNotSupportedException => ErrorCategory.NotImplemented,
         ImageOptionException => ErrorCategory.InvalidArgument,
         UnsupportedImageException => ErrorCategory.NotImplemented,
         ConversionDisabledException => ErrorCategory.PermissionDenied,

@@ -5,6 +5,7 @@ packages=(
     qemu-utils qemu-block-extra libvhdi-utils libvmdk-utils libqcow-utils cryptsetup-bin
     e2fsprogs btrfs-progs xfsprogs
     gcc libc6-dev
+    python3-cursive openssl
     genisoimage dosfstools gdisk ntfs-3g exfatprogs zstd bzip2 xz-utils zip jlha-utils util-linux mount
 )
 if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then

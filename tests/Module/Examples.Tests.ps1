@@ -62,9 +62,33 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         $null = New-Item -ItemType Directory saved
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
 
+        $names = 'System.Security.Cryptography.X509Certificates'
+        $from, $to = [DateTimeOffset]::Now.AddDays(-1), [DateTimeOffset]::Now.AddDays(1)
+        $authority, $signing = foreach ($name in 'authority', 'signing') {
+            $key = [Security.Cryptography.RSA]::Create(2048)
+            $request = New-Object "$names.CertificateRequest" "CN=$name", $key, ([Security.Cryptography.HashAlgorithmName]::SHA256), (
+                [Security.Cryptography.RSASignaturePadding]::Pkcs1)
+            $isAuthority = $name -eq 'authority'
+            $request.CertificateExtensions.Add((New-Object "$names.X509BasicConstraintsExtension" $isAuthority, $false, 0, $true))
+            $request.CertificateExtensions.Add((New-Object "$names.X509KeyUsageExtension" 'KeyCertSign, DigitalSignature', $true))
+            if ($isAuthority) { ($issuer = $request.CreateSelfSigned($from, $to)) }
+            else {
+                [Security.Cryptography.X509Certificates.RSACertificateExtensions]::CopyWithPrivateKey(
+                    $request.Create($issuer, $from, $to, [byte[]](1, 2, 3)), $key)
+            }
+        }
+        Set-Content root.pem $authority.ExportCertificatePem()
+        Set-Content signing.pem $signing.ExportCertificatePem()
+        Set-Content signing.key $key.ExportPkcs8PrivateKeyPem()
+        [IO.File]::WriteAllBytes("$TestDrive/signing.pfx", $signing.Export('Pfx', 'secret'))
+
         # Stand in for the person at the prompt, the web and another machine.
         function Read-Host { ConvertTo-SecureString secret -AsPlainText -Force }
         function Invoke-WebRequest { @{ RawContentStream = [IO.File]::OpenRead("$data/disk.qcow2") } }
+        function openstack {
+            $signature = New-ImageSignature disk.qcow2 -Certificate $signing -CertificateId ([guid]::NewGuid())
+            @{ properties = $signature.Property } | ConvertTo-Json
+        }
         function ssh { & $args[1] $args[2..($args.Count - 1)] }
     }
 

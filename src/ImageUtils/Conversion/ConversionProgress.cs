@@ -30,4 +30,7 @@ public enum ConversionStage
 
     /// <summary>Taking the parts of an image out of an archive.</summary>
     Unpacking,
+
+    /// <summary>Reading a file to sign it, or to verify its signature.</summary>
+    Hashing,
 }

@@ -12,15 +12,18 @@ internal sealed class SourceStamp
     internal static SourceStamp Of(OpenedImage source) =>
         new([.. new[] { source.Path }.Concat(source.BasedOn).Select(Look)]);
 
+    internal static SourceStamp OfFile(string path) => new([Look(path)]);
+
+    /// <summary>A file that was written to, replaced or removed; null where none was.</summary>
+    internal string? FindChanged() =>
+        _files.Where(file => Look(file.Path) != file).Select(file => file.Path).FirstOrDefault();
+
     /// <exception cref="SourceChangedException">A file was written to, replaced or removed.</exception>
     internal void ThrowIfChanged()
     {
-        foreach (var file in _files)
+        if (FindChanged() is { } path)
         {
-            if (Look(file.Path) != file)
-            {
-                throw new SourceChangedException(file.Path);
-            }
+            throw new SourceChangedException(path);
         }
     }
 
