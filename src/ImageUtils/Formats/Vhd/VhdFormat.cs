@@ -265,16 +265,15 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
             return;
         }
 
-        var references = names.Select(name => name.Name).Append(headerName).OfType<string>()
-            .Select(VhdParentLocator.ToPath).Distinct().ToArray();
-        if (references.Length == 0)
+        var references = VhdParentReference.Of(context.Image);
+        if (references.Count == 0)
         {
             context.Fail(
                 CheckNames.Parent, "The VHD depends on a parent, but names it in no way that can be read.");
             return;
         }
 
-        context.JudgeReferences(CheckNames.Parent, "the parent", references, context.Policy.BackingFileGate);
+        VhdParentReference.Judge(context, references);
     }
 
     private static void JudgeEnd(
