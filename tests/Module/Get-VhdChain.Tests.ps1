@@ -87,3 +87,59 @@ Describe 'Chains of <_>' -ForEach 'vhd', 'vhdx' {
         $summary.HoleBytes + $summary.ZeroBytes | Should -Be 8MB
     }
 }
+
+Describe 'Chains of <_> that Hyper-V made' -ForEach 'vhd', 'vhdx' {
+    BeforeAll {
+        $kind = $_
+        $hyperV = (New-Item -ItemType Directory "$TestDrive/hyper-v-$kind").FullName
+        $raw = "$hyperV/disk.raw"
+        $bytes = [byte[]]::new(3MB)
+        [Random]::new(5).NextBytes($bytes)
+        [IO.File]::WriteAllBytes($raw, $bytes)
+        $null = Convert-DiskImage $raw "$hyperV/2.$kind" $kind -KnownRaw
+        foreach ($index in 1, 0) {
+            $parent = "$($index + 1).$kind"
+            $file = "$hyperV/$index.$kind"
+
+            # Here a backslash is a letter like any other; in the disk it is what it is to Windows.
+            [IO.File]::Copy("$hyperV/$parent", "$hyperV/\\host\$parent")
+            $null = New-DiskImage $file -BackingFile "\\host\$parent" -AllowBackingFile $hyperV
+            [IO.File]::Delete("$hyperV/\\host\$parent")
+
+            # The locators, which come last, have no checksum.
+            $latin = [Text.Encoding]::Latin1
+            $text = $latin.GetString([IO.File]::ReadAllBytes($file))
+            $from = $latin.GetString([Text.Encoding]::Unicode.GetBytes("\\host\$parent"))
+            $to = $latin.GetString([Text.Encoding]::Unicode.GetBytes("C:\vms\$parent"))
+            $at = $text.LastIndexOf($from, [StringComparison]::Ordinal)
+            [IO.File]::WriteAllBytes($file, $latin.GetBytes($text.Remove($at, $from.Length).Insert($at, $to)))
+        }
+    }
+
+    It 'are followed, and read where their directory is allowed' {
+        Get-VhdChain "$hyperV/0.$kind" | Should -HaveCount 3
+        (Compare-DiskImage "$hyperV/0.$kind" $raw -AllowBackingFile $hyperV).IsIdentical | Should -BeTrue
+        foreach ($format in 'qcow2', 'raw', 'vhd') {
+            $null = Convert-DiskImage "$hyperV/0.$kind" "$hyperV/out.$format" $format -AllowBackingFile $hyperV
+            (Compare-DiskImage "$hyperV/out.$format" $raw).IsIdentical | Should -BeTrue
+        }
+    }
+
+    It 'are refused where it is not' {
+        foreach ($options in @{}, @{ AllowBackingFile = '/srv' }) {
+            { Convert-DiskImage "$hyperV/0.$kind" "$hyperV/refused.raw" raw @options -ErrorAction Stop } |
+                Should -Throw -ErrorId 'ImageIsUnsafe*' -ExpectedMessage '*C:\vms\1.*allow its directory with -AllowBackingFile*'
+            { Compare-DiskImage "$hyperV/0.$kind" $raw @options -ErrorAction Stop } | Should -Throw -ErrorId 'ImageIsUnsafe*'
+        }
+
+        Test-Path "$hyperV/refused.raw" | Should -BeFalse
+    }
+
+    It 'are merged' {
+        $null = Merge-VhdChain "$hyperV/0.$kind" -Destination "$hyperV/merged.qcow2"
+        (Compare-DiskImage "$hyperV/merged.qcow2" $raw).IsIdentical | Should -BeTrue
+        (Merge-VhdChain "$hyperV/0.$kind" -Verify).Path | Should -Be "$hyperV/2.$kind"
+        (Compare-DiskImage "$hyperV/2.$kind" $raw).IsIdentical | Should -BeTrue
+        (Get-ChildItem "$hyperV/[01].$kind") | Should -BeNullOrEmpty
+    }
+}
