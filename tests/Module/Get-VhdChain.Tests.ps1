@@ -75,6 +75,55 @@ Describe 'Get-VhdChain' {
         (Get-VhdChain $TestDrive/leaf.vhd | Test-VhdImage -Quiet) | Should -Be $true, $true, $true
         (Get-VhdChain $TestDrive/leaf.vhdx | Test-ImageFormat -AllowBackingFile $TestDrive).IsSafe | Should -Be $true, $true, $true
     }
+
+    It 'is piped on by exact names, whatever letters they have' {
+        $odd = [IO.Directory]::CreateDirectory("$TestDrive/a[1]").FullName
+        foreach ($name in 'leaf', 'middle', 'base') { [IO.File]::Copy("$TestDrive/$name.vhd", "$odd/$name.vhd") }
+        $null = [IO.Directory]::CreateDirectory("$TestDrive/a1")
+        [IO.File]::Copy("$TestDrive/base.vhd", "$TestDrive/a1/leaf.vhd")
+        Push-Location -LiteralPath $TestDrive
+        try {
+            $links = Get-VhdChain -LiteralPath './a[1]/leaf.vhd'
+            $links.Path | Should -Be "$odd/leaf.vhd", "$odd/middle.vhd", "$odd/base.vhd"
+            $reports = $links | Test-ImageFormat -AllowBackingFile $odd -ErrorAction Stop
+            $reports.Path | Should -Be $links.Path
+            $reports.IsSafe | Should -Be $true, $true, $true
+            ($links | Get-VhdImage -ErrorAction Stop).Path | Should -Be $links.Path
+            ($links | Test-VhdImage -ErrorAction Stop).Path | Should -Be $links.Path
+            ($links | Get-VhdChain -ErrorAction Stop).Index | Should -Be 0, 1, 2, 0, 1, 0
+            ($links | Convert-DiskImage -Destination a1 -DestinationFormat raw -AllowBackingFile $odd -ErrorAction Stop).Source |
+                Should -Be $links.Path
+            $links | Select-Object Path | Test-ImageFormat -ErrorAction SilentlyContinue -ErrorVariable pattern | Out-Null
+            $pattern | Should -HaveCount 2
+            ($links | Merge-VhdChain -ErrorAction Stop).Path | Should -Be "$odd/base.vhd"
+        }
+        finally {
+            Pop-Location
+        }
+    }
+
+    It 'takes what other cmdlets emit by exact names' {
+        $odd = [IO.Directory]::CreateDirectory("$TestDrive/b[2]").FullName
+        $made = New-DiskImage "$odd/a.vhd" -Size 8MB
+        foreach ($result in @(
+                $made
+                New-VhdImage "$odd/b.vhd" -SizeBytes 8MB
+                Convert-DiskImage -LiteralPath "$odd/a.vhd" "$odd/c.vhd"
+                Resize-DiskImage -LiteralPath "$odd/c.vhd" 16MB
+                Optimize-VhdImage -LiteralPath "$odd/c.vhd"
+                Test-VhdImage -LiteralPath "$odd/c.vhd"
+                Test-ImageFormat -LiteralPath "$odd/c.vhd"
+                Get-DiskImageMap -LiteralPath "$odd/c.vhd" -Summary
+                Measure-DiskImage -LiteralPath "$odd/c.vhd" raw
+                Compare-DiskImage -LiteralPath "$odd/c.vhd" "$odd/c.vhd"
+                Get-QemuImageInfo -LiteralPath "$odd/c.vhd"
+                Repair-VhdChain -LiteralPath "$odd/c.vhd")) {
+            $result | Should -Not -BeNullOrEmpty
+            $reports = $result | Test-ImageFormat -ErrorAction Stop
+            $reports.Path | Should -BeLike "$TestDrive/b``[2``]/?.vhd" -Because $result.GetType().Name
+            $reports.IsSafe | Should -BeTrue
+        }
+    }
 }
 
 Describe 'Chains of <_>' -ForEach 'vhd', 'vhdx' {
