@@ -68,11 +68,11 @@ public static class ImageOpener
 
     /// <summary>
     /// Whether a check failed for something that the native readers set right, though others may not: a VHDX's log is
-    /// replayed in memory, and of a VHD whose resizing was cut off the copy of the footer is what counts.
+    /// replayed in memory, and where a change of a VHD's size or parent was cut off the footer's copy is what counts.
     /// </summary>
     internal static bool IsResolvedByReading(SafetyCheckResult failure, ImageFormat format) =>
         (failure.Name == CheckNames.LogPending && format == ImageFormat.Vhdx)
-        || (failure.Name == CheckNames.ResizePending && format == ImageFormat.Vhd);
+        || (failure.Name == CheckNames.ChangePending && format == ImageFormat.Vhd);
 
     /// <summary>The reader of what was found; partitioned disks and optical discs are raw.</summary>
     internal static IReadableFormat? FindReader(ImageFormat format) =>

@@ -129,6 +129,8 @@ internal sealed class ChainDisk
                 + "Hyper-V, or repair it with 'qemu-img check -r all'.");
         }
 
+        oddities.AddRange(Inspection.Failures
+            .Where(failure => failure.Name == CheckNames.ChangePending).Select(failure => failure.Message));
         if (IsVhdOrVhdx && !HasParent && Inspection.BackingFile is { } name)
         {
             oddities.Add(

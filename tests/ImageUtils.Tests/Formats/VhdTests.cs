@@ -219,46 +219,6 @@ public sealed class VhdTests
             isAllowed ? [] : [CheckNames.Parent], inspection.Failures.Select(check => check.Name));
     }
 
-    [Fact]
-    public void A_parent_that_is_refused_is_named_with_what_to_do()
-    {
-        static string Refuse(string name, Guid id, params string[] directories) => Assert.Single(
-            Inspected.Stream(
-                VhdCases.Seal(VhdCases.Differencing(null, name).Put(512 + 40, id.ToByteArray())).ToArray(),
-                _ => 4096,
-                new InspectionOptions
-                {
-                    Path = "/srv/images/child.vhd",
-                    Policy = SafetyPolicy.Default with { BackingFileDirectories = directories },
-                }).Failures).Message;
-
-        const string name = @"C:\vm\base.vhd";
-        Assert.Equal(
-            @"The image names the parent 'C:\vm\base.vhd' (here './base.vhd', beside it): the policy allows none. If that "
-            + "is its parent, allow its directory with -AllowBackingFile; otherwise give the disk its right parent with "
-            + "Set-VhdParent.",
-            Refuse(name, Guid.NewGuid()));
-        Assert.Contains("is not below /srv/other. If that", Refuse(name, Guid.NewGuid(), "/srv/other"), StringComparison.Ordinal);
-
-        // A raw parent has no id that a file beside the disk could be known by.
-        Assert.Equal(
-            @"The image names the parent 'C:\vm\base.vhd': it is a path of Windows, and stands for no file here. Give the "
-            + "disk its right parent with Set-VhdParent.",
-            Refuse(name, Guid.Empty, "/srv/images", "/"));
-    }
-
-    [Fact]
-    public void Where_there_are_drives_a_path_of_windows_is_a_files()
-    {
-        var inspection = Inspected.Bytes(VhdCases.Seal(VhdCases.Differencing(@".\a.vhd", @"C:\vm\base.vhd")).ToArray());
-        Assert.Equal(
-            [new(@".\a.vhd", "./a.vhd", false), new(@"C:\vm\base.vhd", "C:/vm/base.vhd", false)],
-            VhdParentReference.Of(inspection, hasDrives: true));
-        Assert.Equal(
-            [new(@".\a.vhd", "./a.vhd", false), new(@"C:\vm\base.vhd", "./base.vhd", true)],
-            VhdParentReference.Of(inspection, hasDrives: false));
-    }
-
     [Theory]
     [InlineData("file:///srv/images/base%20one.vhd", true)]
     [InlineData("file://./base.vhd", true)]

@@ -26,7 +26,7 @@ public sealed class HyperVChainTests : IDisposable
         Assert.Equal(disk, ChainFiles.Read(leaf, _files.Path));
         var refusal = Assert.Throws<ImageUnsafeException>(() => ChainFiles.Read(leaf));
         Assert.Contains("allow its directory", refusal.Message, StringComparison.Ordinal);
-        Assert.Throws<ImageUnsafeException>(() => ChainFiles.Read(leaf, Directory.CreateDirectory(_files["other"]).FullName));
+        Assert.Throws<ImageUnsafeException>(() => ChainFiles.Read(leaf, "/srv/other"));
 
         var chain = await VhdChainFinder.FindAsync(leaf);
         Assert.Equal([true, true, null], chain.Links.Select(link => link.IdMatches));
@@ -46,7 +46,8 @@ public sealed class HyperVChainTests : IDisposable
         _files.Make($"middle.{kind}");
         var error = Assert.Throws<ImageFormatException>(() => ChainFiles.Read(leaf, _files.Path));
         Assert.Equal(CheckNames.Parent, error.Check);
-        Assert.Contains($@"'C:\vms\middle.{kind}' (here './middle.{kind}', beside it)", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $@"'C:\vms\middle.{kind}' (here './middle.{kind}', beside it)", error.Message, StringComparison.Ordinal);
         Assert.Contains("Set-VhdParent", error.Message, StringComparison.Ordinal);
         Assert.Equal(false, (await VhdChainFinder.FindAsync(leaf)).Leaf.ParentFound);
 
