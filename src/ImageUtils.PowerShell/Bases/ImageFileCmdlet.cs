@@ -93,7 +93,9 @@ public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
 
     /// <summary>Does the work on one file, on any thread.</summary>
     /// <param name="path">An absolute path of the operating system.</param>
-    protected abstract ValueTask<TResult> WorkAsync(string path);
+    /// <remarks>Only needed where <see cref="Work"/> is left to it, or files may be worked on beside the pipeline.</remarks>
+    protected virtual ValueTask<TResult> WorkAsync(string path) =>
+        throw new InvalidOperationException("Files are worked on one by one.");
 
     /// <summary>Does the work on one file on the pipeline's thread.</summary>
     protected virtual TResult Work(string path) => Await(WorkAsync(path));

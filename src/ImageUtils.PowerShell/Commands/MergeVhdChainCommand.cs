@@ -133,10 +133,6 @@ public sealed class MergeVhdChainCommand : InspectingCmdlet<object?>
     }
 
     /// <inheritdoc/>
-    protected override ValueTask<object?> WorkAsync(string path) =>
-        throw new InvalidOperationException("Chains are merged one by one.");
-
-    /// <inheritdoc/>
     protected override void Emit(string path, object? result)
     {
         if (result is not null)
