@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace ImageUtils.PowerShell.Bases;
 
-/// <summary>Where a cmdlet puts what it makes of files: in a new file, in a directory for many, or in their place.</summary>
+/// <summary>Where a cmdlet puts what it makes of files: a new file, a directory for many, or their place.</summary>
 internal sealed class Destinations
 {
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
@@ -28,7 +28,7 @@ internal sealed class Destinations
         }
     }
 
-    /// <summary>The format that a new file's extension names; unknown where it names none, or there is a directory.</summary>
+    /// <summary>The format that a new file's extension names; unknown where it names none.</summary>
     internal ImageFormat FormatOfExtension =>
         _path is not null && !Directory.Exists(_path)
         && ImageFormatNames.TryParse(Path.GetExtension(_path).TrimStart('.'), out var format)
@@ -40,7 +40,7 @@ internal sealed class Destinations
     internal string? Find(string nameInDirectory) =>
         _path is not null && Directory.Exists(_path) ? Path.Join(_path, nameInDirectory) : _path;
 
-    /// <summary>Takes a path for a file's result. That an earlier one's is there already is an error, which is reported.</summary>
+    /// <summary>Takes a path for a file's result; reports the error where an earlier one has it.</summary>
     internal bool Take(string file, string destination)
     {
         if (_taken.Add(destination))

@@ -93,7 +93,7 @@ public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
 
     /// <summary>Does the work on one file, on any thread.</summary>
     /// <param name="path">An absolute path of the operating system.</param>
-    /// <remarks>Only needed where <see cref="Work"/> is left to it, or files may be worked on beside the pipeline.</remarks>
+    /// <remarks>Not needed where <see cref="Work"/> does it and <see cref="MayWorkBeside"/> is false.</remarks>
     protected virtual ValueTask<TResult> WorkAsync(string path) =>
         throw new InvalidOperationException("Files are worked on one by one.");
 

@@ -24,16 +24,17 @@ public sealed class VhdParentTests
 
         const string name = @"C:\vm\base.vhd";
         Assert.Equal(
-            @"The image names the parent 'C:\vm\base.vhd' (here './base.vhd', beside it): the policy allows none. If that "
-            + "is its parent, allow its directory with -AllowBackingFile; otherwise give the disk its right parent with "
-            + "Set-VhdParent.",
+            @"The image names the parent 'C:\vm\base.vhd' (here './base.vhd', beside it): the policy allows none. If "
+            + "that is its parent, allow its directory with -AllowBackingFile; otherwise give the disk its right parent "
+            + "with Set-VhdParent.",
             Refuse(name, Guid.NewGuid()));
-        Assert.Contains("is not below /srv/other. If that", Refuse(name, Guid.NewGuid(), "/srv/other"), StringComparison.Ordinal);
+        Assert.Contains(
+            "is not below /srv/other. If that", Refuse(name, Guid.NewGuid(), "/srv/other"), StringComparison.Ordinal);
 
         // A raw parent has no id that a file beside the disk could be known by.
         Assert.Equal(
-            @"The image names the parent 'C:\vm\base.vhd': it is a path of Windows, and stands for no file here. Give the "
-            + "disk its right parent with Set-VhdParent.",
+            @"The image names the parent 'C:\vm\base.vhd': it is a path of Windows, and stands for no file here. Give "
+            + "the disk its right parent with Set-VhdParent.",
             Refuse(name, Guid.Empty, "/srv/images", "/"));
     }
 

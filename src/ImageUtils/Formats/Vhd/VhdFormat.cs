@@ -321,8 +321,7 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
         }
 
         context.Judge(
-            CheckNames.ChangePending,
-            VhdSafetyChecks.FindPendingResize(copy, footer)
+            CheckNames.ChangePending, VhdSafetyChecks.FindPendingResize(copy, footer)
                 ?? (isParentPending ? VhdSafetyChecks.DescribePendingParent(copy, footer) : null));
         context.Judge(
             CheckNames.Truncated,

@@ -139,8 +139,8 @@ internal readonly record struct VhdParentReference(string Name, string Path, boo
             ? new ImageFormatException(
                 CheckNames.Parent,
                 $"The disk names the parent '{Printable.Text(found.Name)}'{found.Meaning}; but that file has another "
-                + "id: it is not the disk's parent, or was replaced or changed. Put the right file there, or give the disk "
-                + "its right parent with Set-VhdParent.")
+                + "id: it is not the disk's parent, or was replaced or changed. Put the right file there, or give the "
+                + "disk its right parent with Set-VhdParent.")
             : (Exception?)missing ?? new ImageFormatException(
                 CheckNames.Parent, "The disk depends on a parent, but names it in no way that can be read.");
     }

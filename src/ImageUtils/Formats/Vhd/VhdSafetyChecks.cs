@@ -98,8 +98,8 @@ internal static class VhdSafetyChecks
     /// <summary>What a change of the parent that was cut off between both footers leaves.</summary>
     internal static string DescribePendingParent(VhdFooter copy, VhdFooter footer) =>
         $"The VHD footer at the file's end has its dynamic header at byte {footer.DataOffset}, its copy at byte 0 at "
-        + $"byte {copy.DataOffset}, and both are there: a change of the parent was cut off, and readers do not agree on "
-        + "it. Set it again, or use Repair-VhdChain.";
+        + $"byte {copy.DataOffset}, and both are there: a change of the parent was cut off, and readers do not agree "
+        + "on it. Set it again, or use Repair-VhdChain.";
 
     /// <summary>
     /// Whether the header at which the footer at the end points is whole, and no other than the disk's but in what it
