@@ -20,7 +20,7 @@ internal static class VerdictTable
         ["data_file"] = "oslo.utils asks this of qcow2 only",
         ["parent"] = "oslo.utils does not look for parents",
         ["checksum"] = "oslo.utils verifies no checksum",
-        ["resize_pending"] = "oslo.utils does not compare the sizes that a file states",
+        ["change_pending"] = "oslo.utils does not hold the footer against its copy and the file",
         ["log_pending"] = "oslo.utils does not look at the log",
         ["extents"] = "oslo.utils looks only for a slash in extent names",
         ["truncated"] = "oslo.utils does not hold the header against the file",

@@ -53,11 +53,12 @@ public static class VhdCases
         Bad("checksum-footer", () => Seal(Dynamic()).Byte(TableEnd + 400, 1), "checksum"),
         Bad("checksum-fixed", () => SealFixed(Fixed(4096)).Byte(FooterOf(4096) + 400, 1), "checksum"),
         Bad("copies-differ-in-size", () => SealFooter(Seal(Dynamic()).Big64(TableEnd + 48, DiskSize / 2), TableEnd),
-            "resize_pending"),
+            "change_pending"),
         Bad("copies-differ-in-type", () => SealFooter(Seal(Dynamic()).Big32(TableEnd + 60, 4), TableEnd), "checksum"),
         Bad("copies-differ-in-id", () => SealFooter(Seal(Dynamic()).Byte(TableEnd + 68, 9), TableEnd), "checksum"),
         Bad("copies-differ-in-data-offset", () => SealFooter(Seal(Dynamic()).Big64(TableEnd + 16, 1024), TableEnd),
             "checksum"),
+        Bad("copies-differ-in-parent", () => WithSecondHeader("base.vhd"), "parent", "change_pending"),
         Bad("copy-missing", () => Seal(Dynamic()).Put(0, new byte[512]), "checksum"),
         Bad("version-2", () => Seal(Dynamic().Big32(12, 0x0002_0000)), "version"),
         Bad("version-of-header-2", () => Seal(Dynamic().Big32(Header + 24, 0x0002_0000)), "version"),
@@ -94,7 +95,8 @@ public static class VhdCases
         Bad("block-furthest", () => Seal(WithBlock().Big32(Table + 4, 0xFFFF_FFFE)), "truncated"),
         Bad("block-over-footer", () => Seal(WithBlock().Big32(Table, 5)), "truncated"),
         Bad("fixed-cut-short", () => SealFixed(Fixed(65536).Big64(FooterOf(65536) + 48, 1 << 20)), "truncated"),
-        Bad("fixed-longer-than-disk", () => SealFixed(Fixed(65536).Big64(FooterOf(65536) + 48, 4096)), "resize_pending"),
+        Bad("fixed-longer-than-disk", () => SealFixed(Fixed(65536).Big64(FooterOf(65536) + 48, 4096)),
+            "change_pending"),
         Bad("fixed-geometry-beyond-size", () => SealFixed(Fixed(65536).Text(FooterOf(65536) + 28, "vpc ")
             .Big16(FooterOf(65536) + 56, 60000)), "tables"),
         Bad("footer-missing", () => Seal(Dynamic()).Resize(TableEnd), "truncated"),
@@ -144,6 +146,24 @@ public static class VhdCases
     public static BuiltImage WithLocator(string code, byte[] name) => Dynamic().Resize(Names + 512 + 512).Big32(60, 4)
         .Text(Header + 576, code).Big32(Header + 580, 512).Big32(Header + 584, (uint)name.Length)
         .Big64(Header + 592, Names).Put(Names, name);
+
+    /// <summary>
+    /// A differencing disk between the two writes of a change of its parent: the footer at the end points at a second
+    /// header, which has the parent's name as it was.
+    /// </summary>
+    /// <param name="name">The parent's name in the first header.</param>
+    /// <param name="change">Changes the second header, before its checksum is put in.</param>
+    public static BuiltImage WithSecondHeader(string name, Action<BuiltImage>? change = null)
+    {
+        const int second = Names + 512;
+        var image = Differencing(@".\" + name, name).Resize(second + 1024 + 512);
+        image.Put(second, Seal(image)[Header..(Header + 1024)].ToArray())
+            .Put(second + 64, Encoding.BigEndianUnicode.GetBytes("old.vhd\0"));
+        change?.Invoke(image);
+        image.Big32(second + 36, 0).Big32(second + 36, ~Sum(image[second..(second + 1024)]));
+        var end = second + 1024;
+        return SealFooter(Seal(image).Big64(end + 16, second), end);
+    }
 
     /// <summary>Puts the checksums in, and the footer at the end.</summary>
     public static BuiltImage Seal(BuiltImage image, bool seesHeader = true)

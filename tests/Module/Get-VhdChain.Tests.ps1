@@ -75,6 +75,55 @@ Describe 'Get-VhdChain' {
         (Get-VhdChain $TestDrive/leaf.vhd | Test-VhdImage -Quiet) | Should -Be $true, $true, $true
         (Get-VhdChain $TestDrive/leaf.vhdx | Test-ImageFormat -AllowBackingFile $TestDrive).IsSafe | Should -Be $true, $true, $true
     }
+
+    It 'is piped on by exact names, whatever letters they have' {
+        $odd = [IO.Directory]::CreateDirectory("$TestDrive/a[1]").FullName
+        foreach ($name in 'leaf', 'middle', 'base') { [IO.File]::Copy("$TestDrive/$name.vhd", "$odd/$name.vhd") }
+        $null = [IO.Directory]::CreateDirectory("$TestDrive/a1")
+        [IO.File]::Copy("$TestDrive/base.vhd", "$TestDrive/a1/leaf.vhd")
+        Push-Location -LiteralPath $TestDrive
+        try {
+            $links = Get-VhdChain -LiteralPath './a[1]/leaf.vhd'
+            $links.Path | Should -Be "$odd/leaf.vhd", "$odd/middle.vhd", "$odd/base.vhd"
+            $reports = $links | Test-ImageFormat -AllowBackingFile $odd -ErrorAction Stop
+            $reports.Path | Should -Be $links.Path
+            $reports.IsSafe | Should -Be $true, $true, $true
+            ($links | Get-VhdImage -ErrorAction Stop).Path | Should -Be $links.Path
+            ($links | Test-VhdImage -ErrorAction Stop).Path | Should -Be $links.Path
+            ($links | Get-VhdChain -ErrorAction Stop).Index | Should -Be 0, 1, 2, 0, 1, 0
+            ($links | Convert-DiskImage -Destination a1 -DestinationFormat raw -AllowBackingFile $odd -ErrorAction Stop).Source |
+                Should -Be $links.Path
+            $links | Select-Object Path | Test-ImageFormat -ErrorAction SilentlyContinue -ErrorVariable pattern | Out-Null
+            $pattern | Should -HaveCount 2
+            ($links | Merge-VhdChain -ErrorAction Stop).Path | Should -Be "$odd/base.vhd"
+        }
+        finally {
+            Pop-Location
+        }
+    }
+
+    It 'takes what other cmdlets emit by exact names' {
+        $odd = [IO.Directory]::CreateDirectory("$TestDrive/b[2]").FullName
+        $made = New-DiskImage "$odd/a.vhd" -Size 8MB
+        foreach ($result in @(
+                $made
+                New-VhdImage "$odd/b.vhd" -SizeBytes 8MB
+                Convert-DiskImage -LiteralPath "$odd/a.vhd" "$odd/c.vhd"
+                Resize-DiskImage -LiteralPath "$odd/c.vhd" 16MB
+                Optimize-VhdImage -LiteralPath "$odd/c.vhd"
+                Test-VhdImage -LiteralPath "$odd/c.vhd"
+                Test-ImageFormat -LiteralPath "$odd/c.vhd"
+                Get-DiskImageMap -LiteralPath "$odd/c.vhd" -Summary
+                Measure-DiskImage -LiteralPath "$odd/c.vhd" raw
+                Compare-DiskImage -LiteralPath "$odd/c.vhd" "$odd/c.vhd"
+                Get-QemuImageInfo -LiteralPath "$odd/c.vhd"
+                Repair-VhdChain -LiteralPath "$odd/c.vhd")) {
+            $result | Should -Not -BeNullOrEmpty
+            $reports = $result | Test-ImageFormat -ErrorAction Stop
+            $reports.Path | Should -BeLike "$TestDrive/b``[2``]/?.vhd" -Because $result.GetType().Name
+            $reports.IsSafe | Should -BeTrue
+        }
+    }
 }
 
 Describe 'Chains of <_>' -ForEach 'vhd', 'vhdx' {
@@ -85,5 +134,61 @@ Describe 'Chains of <_>' -ForEach 'vhd', 'vhdx' {
         $summary = Get-DiskImageMap $leaf -Summary -AllowBackingFile $TestDrive
         $summary.VirtualSize | Should -Be 8MB
         $summary.HoleBytes + $summary.ZeroBytes | Should -Be 8MB
+    }
+}
+
+Describe 'Chains of <_> that Hyper-V made' -ForEach 'vhd', 'vhdx' {
+    BeforeAll {
+        $kind = $_
+        $hyperV = (New-Item -ItemType Directory "$TestDrive/hyper-v-$kind").FullName
+        $raw = "$hyperV/disk.raw"
+        $bytes = [byte[]]::new(3MB)
+        [Random]::new(5).NextBytes($bytes)
+        [IO.File]::WriteAllBytes($raw, $bytes)
+        $null = Convert-DiskImage $raw "$hyperV/2.$kind" $kind -KnownRaw
+        foreach ($index in 1, 0) {
+            $parent = "$($index + 1).$kind"
+            $file = "$hyperV/$index.$kind"
+
+            # Here a backslash is a letter like any other; in the disk it is what it is to Windows.
+            [IO.File]::Copy("$hyperV/$parent", "$hyperV/\\host\$parent")
+            $null = New-DiskImage $file -BackingFile "\\host\$parent" -AllowBackingFile $hyperV
+            [IO.File]::Delete("$hyperV/\\host\$parent")
+
+            # The locators, which come last, have no checksum.
+            $latin = [Text.Encoding]::Latin1
+            $text = $latin.GetString([IO.File]::ReadAllBytes($file))
+            $from = $latin.GetString([Text.Encoding]::Unicode.GetBytes("\\host\$parent"))
+            $to = $latin.GetString([Text.Encoding]::Unicode.GetBytes("C:\vms\$parent"))
+            $at = $text.LastIndexOf($from, [StringComparison]::Ordinal)
+            [IO.File]::WriteAllBytes($file, $latin.GetBytes($text.Remove($at, $from.Length).Insert($at, $to)))
+        }
+    }
+
+    It 'are followed, and read where their directory is allowed' {
+        Get-VhdChain "$hyperV/0.$kind" | Should -HaveCount 3
+        (Compare-DiskImage "$hyperV/0.$kind" $raw -AllowBackingFile $hyperV).IsIdentical | Should -BeTrue
+        foreach ($format in 'qcow2', 'raw', 'vhd') {
+            $null = Convert-DiskImage "$hyperV/0.$kind" "$hyperV/out.$format" $format -AllowBackingFile $hyperV
+            (Compare-DiskImage "$hyperV/out.$format" $raw).IsIdentical | Should -BeTrue
+        }
+    }
+
+    It 'are refused where it is not' {
+        foreach ($options in @{}, @{ AllowBackingFile = '/srv' }) {
+            { Convert-DiskImage "$hyperV/0.$kind" "$hyperV/refused.raw" raw @options -ErrorAction Stop } |
+                Should -Throw -ErrorId 'ImageIsUnsafe*' -ExpectedMessage '*C:\vms\1.*allow its directory with -AllowBackingFile*'
+            { Compare-DiskImage "$hyperV/0.$kind" $raw @options -ErrorAction Stop } | Should -Throw -ErrorId 'ImageIsUnsafe*'
+        }
+
+        Test-Path "$hyperV/refused.raw" | Should -BeFalse
+    }
+
+    It 'are merged' {
+        $null = Merge-VhdChain "$hyperV/0.$kind" -Destination "$hyperV/merged.qcow2"
+        (Compare-DiskImage "$hyperV/merged.qcow2" $raw).IsIdentical | Should -BeTrue
+        (Merge-VhdChain "$hyperV/0.$kind" -Verify).Path | Should -Be "$hyperV/2.$kind"
+        (Compare-DiskImage "$hyperV/2.$kind" $raw).IsIdentical | Should -BeTrue
+        (Get-ChildItem "$hyperV/[01].$kind") | Should -BeNullOrEmpty
     }
 }

@@ -15,6 +15,25 @@ BeforeAll {
         $directory
     }
 
+    # Gives an empty child all blocks of 2 MiB: each behind its bitmap, and in the table, which has no checksum.
+    function Add-Data([string] $child, [byte[]] $data) {
+        $bytes = [IO.File]::ReadAllBytes($child)
+        $at = $bytes.Length - 512
+        $tableOffset = [Net.IPAddress]::NetworkToHostOrder([BitConverter]::ToInt64($bytes, 512 + 16))
+        $file = [IO.File]::OpenWrite($child)
+        for ($block = 0; $block -lt $data.Length / 2MB; $block++) {
+            $file.Position = $tableOffset + 4 * $block
+            $file.Write([BitConverter]::GetBytes([Net.IPAddress]::HostToNetworkOrder([int]($at / 512))), 0, 4)
+            $file.Position = $at
+            $file.Write([byte[]](, 255 * 512), 0, 512)
+            $file.Write($data, $block * 2MB, 2MB)
+            $at += 512 + 2MB
+        }
+
+        $file.Write($bytes, $bytes.Length - 512, 512)
+        $file.Dispose()
+    }
+
     function Test-Same([string] $image, [string] $name) {
         (Compare-DiskImage $image "$TestDrive/$name.raw" -AllowBackingFile $TestDrive).IsIdentical
     }
@@ -86,6 +105,40 @@ Describe 'Merge-VhdChain' {
         $failure[0].FullyQualifiedErrorId | Should -BeLike 'VhdParentShared*'
         (Get-ChildItem $chain).Count | Should -Be 4
         (Merge-VhdChain "$chain/0.vhd" -Force).Path | Should -Be "$chain/2.vhd"
+    }
+
+    It 'ends soon after Ctrl+C with the chain as it was, and the same command finishes' {
+        $chain = (New-Item -ItemType Directory "$TestDrive/stopped").FullName
+        $raw = [byte[]]::new(64MB)
+        [Random]::new(2).NextBytes($raw)
+        [IO.File]::WriteAllBytes("$TestDrive/stopped.raw", $raw)
+        $null = New-DiskImage "$chain/2.vhd" -Size 64MB
+        $null = New-DiskImage "$chain/1.vhd" -BackingFile 2.vhd
+        $null = New-DiskImage "$chain/0.vhd" -BackingFile 1.vhd -AllowBackingFile $chain
+        Add-Data "$chain/0.vhd" $raw
+        Test-Same "$chain/0.vhd" stopped | Should -BeTrue
+
+        $shell = [powershell]::Create()
+        $null = $shell.AddScript("Import-Module '$root/ImageUtils.psd1'; Merge-VhdChain '$chain/0.vhd' -Verify")
+        $run = $shell.BeginInvoke()
+        $limit = [Diagnostics.Stopwatch]::StartNew()
+
+        # It has begun once the base has grown.
+        while ((Get-Item "$chain/2.vhd").Length -lt 8MB -and $limit.Elapsed.TotalSeconds -lt 60) { Start-Sleep -Milliseconds 2 }
+        $clock = [Diagnostics.Stopwatch]::StartNew()
+        $shell.Stop()
+        $clock.Elapsed.TotalSeconds | Should -BeLessThan 2
+        $shell.InvocationStateInfo.State | Should -Be Stopped
+        $shell.Dispose()
+
+        (Get-ChildItem $chain -Force).Name | Should -Be '0.vhd', '1.vhd', '2.vhd'
+        (Get-VhdChain "$chain/0.vhd").IdMatches | Should -Be $true, $true, $null
+        Get-VhdChain "$chain/0.vhd" | Test-VhdImage -Quiet | Should -Be $true, $true, $true
+        Test-Same "$chain/0.vhd" stopped | Should -BeTrue
+
+        (Merge-VhdChain "$chain/0.vhd" -Verify).Path | Should -Be "$chain/2.vhd"
+        (Get-ChildItem $chain -Force).Name | Should -Be '2.vhd'
+        Test-Same "$chain/2.vhd" stopped | Should -BeTrue
     }
 
     It 'says which parent is missing' {

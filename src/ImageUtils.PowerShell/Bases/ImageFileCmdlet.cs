@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Management.Automation;
 using ImageUtils.Errors;
+using ImageUtils.PowerShell.Binding;
 using Microsoft.PowerShell.Commands;
 
 namespace ImageUtils.PowerShell.Bases;
@@ -47,13 +48,14 @@ public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
     [ValidateNotNullOrEmpty]
     public string[] LiteralPath { get; set; } = [];
 
-    /// <summary>A file, as Get-ChildItem emits it.</summary>
+    /// <summary>A file, as Get-ChildItem emits it, or what a cmdlet emitted about one.</summary>
     /// <remarks>
     /// Binding the object itself costs a tenth of binding its PSPath by name, which is what counts with many files.
     /// </remarks>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [FileOfResult]
     [ValidateNotNull]
-    public FileSystemInfo? InputObject { get; set; }
+    public virtual FileSystemInfo? InputObject { get; set; }
 
     /// <summary>Whether the work on many files may go on beside the pipeline: not where it asks, writes or shows progress.</summary>
     protected virtual bool MayWorkBeside => true;
@@ -91,7 +93,9 @@ public abstract class ImageFileCmdlet<TResult> : ImageUtilsCmdlet
 
     /// <summary>Does the work on one file, on any thread.</summary>
     /// <param name="path">An absolute path of the operating system.</param>
-    protected abstract ValueTask<TResult> WorkAsync(string path);
+    /// <remarks>Not needed where <see cref="Work"/> does it and <see cref="MayWorkBeside"/> is false.</remarks>
+    protected virtual ValueTask<TResult> WorkAsync(string path) =>
+        throw new InvalidOperationException("Files are worked on one by one.");
 
     /// <summary>Does the work on one file on the pipeline's thread.</summary>
     protected virtual TResult Work(string path) => Await(WorkAsync(path));

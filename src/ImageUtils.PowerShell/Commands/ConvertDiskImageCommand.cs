@@ -11,9 +11,8 @@ namespace ImageUtils.PowerShell.Commands;
 [OutputType(typeof(ImageConversionResult), typeof(FileInfo))]
 public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult?>
 {
-    private readonly HashSet<string> _made = new(StringComparer.Ordinal);
     private Passphrase? _destinationPassphrase;
-    private string? _destination;
+    private Destinations? _destinations;
     private ImageFormat _format;
     private QemuSettings _qemu = QemuSettings.Default;
 
@@ -87,21 +86,10 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
-        if (Destination is null != InPlace)
-        {
-            ThrowTerminatingError(InPlace ? ErrorRecords.TwoDestinations() : ErrorRecords.NoDestination());
-        }
-
-        _destination = Destination is null ? null : GetUnresolvedProviderPathFromPSPath(Destination);
-        if (Destination is not null && System.IO.Path.EndsInDirectorySeparator(Destination)
-            && !Directory.Exists(_destination))
-        {
-            ThrowTerminatingError(ErrorRecords.NoSuchDirectory(_destination!));
-        }
-
+        _destinations = new Destinations(this, Destination, InPlace);
         _format = DestinationFormat != ImageFormat.Unknown
             ? DestinationFormat
-            : Configuration.DefaultFormat ?? FormatOfExtension(_destination);
+            : Configuration.DefaultFormat ?? _destinations.FormatOfExtension;
         if (_format == ImageFormat.Unknown && !InPlace)
         {
             ThrowTerminatingError(ErrorRecords.NoDestinationFormat());
@@ -134,12 +122,9 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
             return PassedThrough(path);
         }
 
-        var destination = _destination is null ? path
-            : Directory.Exists(_destination) ? System.IO.Path.Join(_destination, NameIn(path, format))
-            : _destination;
-        if (!_made.Add(destination))
+        var destination = _destinations!.Find(NameIn(path, format)) ?? path;
+        if (!_destinations.Take(path, destination))
         {
-            WriteError(ErrorRecords.DestinationIsTaken(path, destination));
             return null;
         }
 
@@ -172,10 +157,6 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
     }
 
     /// <inheritdoc/>
-    protected override ValueTask<ImageConversionResult?> WorkAsync(string path) =>
-        throw new InvalidOperationException("Conversions are done one by one.");
-
-    /// <inheritdoc/>
     protected override void Emit(string path, ImageConversionResult? result)
     {
         if (result is not null)
@@ -193,12 +174,6 @@ public sealed class ConvertDiskImageCommand : TargetCmdlet<ImageConversionResult
             _destinationPassphrase?.Dispose();
         }
     }
-
-    private static ImageFormat FormatOfExtension(string? destination) =>
-        destination is not null && !Directory.Exists(destination)
-        && ImageFormatNames.TryParse(System.IO.Path.GetExtension(destination).TrimStart('.'), out var format)
-            ? format
-            : ImageFormat.Unknown;
 
     private static string NameIn(string path, ImageFormat format) =>
         $"{System.IO.Path.GetFileNameWithoutExtension(path)}.{format.ToName()}";

@@ -12,8 +12,7 @@ namespace ImageUtils.PowerShell.Commands;
 [OutputType(typeof(XenServerImageResult), typeof(FileInfo))]
 public sealed class ExpandXenServerImageCommand : ImageFileCmdlet<XenServerImageResult?>
 {
-    private readonly HashSet<string> _made = new(StringComparer.Ordinal);
-    private string? _destination;
+    private Destinations? _destinations;
     private long _maximumSize = XenServerImageRequest.DefaultMaximumSize;
 
     /// <summary>The new file, or a directory for many.</summary>
@@ -59,11 +58,7 @@ public sealed class ExpandXenServerImageCommand : ImageFileCmdlet<XenServerImage
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        if (Destination is null != InPlace)
-        {
-            ThrowTerminatingError(InPlace ? ErrorRecords.TwoDestinations() : ErrorRecords.NoDestination());
-        }
-
+        _destinations = new Destinations(this, Destination, InPlace);
         if (MaximumSize is not null && !ByteSize.TryParse(MaximumSize, out _maximumSize))
         {
             ThrowTerminatingError(ErrorRecords.From(
@@ -71,25 +66,17 @@ public sealed class ExpandXenServerImageCommand : ImageFileCmdlet<XenServerImage
                     nameof(MaximumSize), $"'{MaximumSize}' is no size. Use bytes or a unit, such as 200G."),
                 MaximumSize));
         }
-
-        _destination = Destination is null ? null : GetUnresolvedProviderPathFromPSPath(Destination);
-        if (Destination is not null && System.IO.Path.EndsInDirectorySeparator(Destination)
-            && !Directory.Exists(_destination))
-        {
-            ThrowTerminatingError(ErrorRecords.NoSuchDirectory(_destination!));
-        }
     }
 
     /// <inheritdoc/>
     protected override XenServerImageResult? Work(string path)
     {
-        var format = FindFormat();
-        var destination = _destination is not null && Directory.Exists(_destination)
-            ? System.IO.Path.Join(_destination, NameIn(path, format))
-            : _destination;
-        if (destination is not null && !_made.Add(destination))
+        var format = Format != ImageFormat.Unknown ? Format
+            : _destinations!.FormatOfExtension is not ImageFormat.Unknown and var named ? named
+            : ImageFormat.Vhd;
+        var destination = _destinations!.Find(NameIn(path, format));
+        if (destination is not null && !_destinations.Take(path, destination))
         {
-            WriteError(ErrorRecords.DestinationIsTaken(path, destination));
             return null;
         }
 
@@ -118,10 +105,6 @@ public sealed class ExpandXenServerImageCommand : ImageFileCmdlet<XenServerImage
     }
 
     /// <inheritdoc/>
-    protected override ValueTask<XenServerImageResult?> WorkAsync(string path) =>
-        throw new InvalidOperationException("Images are expanded one by one.");
-
-    /// <inheritdoc/>
     protected override void Emit(string path, XenServerImageResult? result)
     {
         if (result is not null)
@@ -143,11 +126,4 @@ public sealed class ExpandXenServerImageCommand : ImageFileCmdlet<XenServerImage
 
         return $"{System.IO.Path.GetFileNameWithoutExtension(path)}.{format.ToName()}";
     }
-
-    private ImageFormat FindFormat() =>
-        Format != ImageFormat.Unknown ? Format
-        : _destination is not null && !Directory.Exists(_destination)
-            && ImageFormatNames.TryParse(System.IO.Path.GetExtension(_destination).TrimStart('.'), out var named)
-            ? named
-            : ImageFormat.Vhd;
 }

@@ -23,6 +23,12 @@ public sealed class MergeVhdChainCommand : InspectingCmdlet<object?>
     [ValidateNotNull]
     public VhdChainLink? Link { get; set; }
 
+    /// <inheritdoc/>
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [FileOfResult(TakesLinks = false)]
+    [ValidateNotNull]
+    public override FileSystemInfo? InputObject { get; set; }
+
     /// <summary>The new file that the merged disk is written to; the chain is not touched.</summary>
     [Parameter(Position = 1)]
     [ValidateNotNullOrEmpty]
@@ -125,10 +131,6 @@ public sealed class MergeVhdChainCommand : InspectingCmdlet<object?>
                 ? new FileInfo(finished)
                 : null;
     }
-
-    /// <inheritdoc/>
-    protected override ValueTask<object?> WorkAsync(string path) =>
-        throw new InvalidOperationException("Chains are merged one by one.");
 
     /// <inheritdoc/>
     protected override void Emit(string path, object? result)

@@ -14,18 +14,12 @@ namespace ImageUtils.PowerShell.Commands;
 /// <summary>Makes empty disk images.</summary>
 [Cmdlet(VerbsCommon.New, "DiskImage", SupportsShouldProcess = true)]
 [OutputType(typeof(QemuImageInfo))]
-public sealed class NewDiskImageCommand : ImageUtilsCmdlet
+public sealed class NewDiskImageCommand : CreatingCmdlet
 {
     private InspectionOptions _inspection = InspectionOptions.Default;
     private QemuSettings _qemu = QemuSettings.Default;
     private Passphrase? _passphrase;
     private long? _size;
-
-    /// <summary>The new files; no character is a wildcard.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [ValidateNotNullOrEmpty]
-    public string[] Path { get; set; } = [];
 
     /// <summary>What they are to be.</summary>
     [Parameter(Position = 1)]
@@ -115,32 +109,19 @@ public sealed class NewDiskImageCommand : ImageUtilsCmdlet
     [Parameter]
     public ConversionEngine Engine { get; set; }
 
-    /// <summary>Replace files that exist, and overwrite block devices.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
-
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
         _inspection = new InspectionOptions { Policy = MakePolicy(Policy, AllowBackingFile) };
         try
         {
-            _size = Size is null ? null : ParseSize(Size);
+            _size = ParseSize(nameof(Size), Size);
             _passphrase = Passphrase is null ? null : new Passphrase(Passphrase);
             _qemu = MakeSettings();
         }
         catch (ImageUtilsException exception)
         {
             ThrowTerminatingError(ErrorRecords.From(exception, null));
-        }
-    }
-
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        foreach (var name in Path)
-        {
-            ForItem(name, () => Make(GetUnresolvedProviderPathFromPSPath(name)));
         }
     }
 
@@ -154,11 +135,8 @@ public sealed class NewDiskImageCommand : ImageUtilsCmdlet
         }
     }
 
-    private static long ParseSize(string text) => ByteSize.TryParse(text, out var size)
-        ? size
-        : throw new ImageOptionException("Size", $"'{text}' is no size. Use bytes or a unit, such as 10G.");
-
-    private void Make(string path)
+    /// <inheritdoc/>
+    protected override void Make(string path)
     {
         var format = FormatOf(path);
         var what = BackingFile is null ? "" : $" based on '{BackingFile}'";

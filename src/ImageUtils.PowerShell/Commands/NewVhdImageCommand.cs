@@ -13,7 +13,7 @@ namespace ImageUtils.PowerShell.Commands;
 /// <summary>Makes empty VHDs and VHDXs with the parameters of Hyper-V's New-VHD.</summary>
 [Cmdlet(VerbsCommon.New, "VhdImage", DefaultParameterSetName = DynamicSet, SupportsShouldProcess = true)]
 [OutputType(typeof(VhdImageInfo))]
-public sealed class NewVhdImageCommand : ImageUtilsCmdlet
+public sealed class NewVhdImageCommand : CreatingCmdlet
 {
     private const string DynamicSet = "Dynamic";
     private const string FixedSet = "Fixed";
@@ -23,12 +23,6 @@ public sealed class NewVhdImageCommand : ImageUtilsCmdlet
     private long? _blockSize;
     private string? _parent;
     private InspectionOptions _inspection = InspectionOptions.Default;
-
-    /// <summary>The new files; no character is a wildcard.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName")]
-    [ValidateNotNullOrEmpty]
-    public string[] Path { get; set; } = [];
 
     /// <summary>The disk's size, such as 10GB.</summary>
     [Parameter(Mandatory = true, Position = 1, ParameterSetName = DynamicSet)]
@@ -88,10 +82,6 @@ public sealed class NewVhdImageCommand : ImageUtilsCmdlet
     [ValidateNotNull]
     public SafetyPolicy? Policy { get; set; }
 
-    /// <summary>Replace files that exist.</summary>
-    [Parameter]
-    public SwitchParameter Force { get; set; }
-
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
@@ -123,20 +113,7 @@ public sealed class NewVhdImageCommand : ImageUtilsCmdlet
     }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        foreach (var name in Path)
-        {
-            ForItem(name, () => Make(GetUnresolvedProviderPathFromPSPath(name)));
-        }
-    }
-
-    private static long? ParseSize(string name, string? text) =>
-        text is null ? null
-        : ByteSize.TryParse(text, out var size) ? size
-        : throw new ImageOptionException(name, $"'{text}' is no size. Use bytes or a unit, such as 10G.");
-
-    private void Make(string path)
+    protected override void Make(string path)
     {
         var format = FormatOf(path);
         var kind = ParameterSetName.ToLowerInvariant();

@@ -47,10 +47,6 @@ public sealed class OptimizeVhdImageCommand : InspectingCmdlet<VhdCompactResult?
     }
 
     /// <inheritdoc/>
-    protected override ValueTask<VhdCompactResult?> WorkAsync(string path) =>
-        throw new InvalidOperationException("Disks are compacted one by one.");
-
-    /// <inheritdoc/>
     protected override void Emit(string path, VhdCompactResult? result)
     {
         if (result is null)

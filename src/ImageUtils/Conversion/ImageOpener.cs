@@ -68,11 +68,11 @@ public static class ImageOpener
 
     /// <summary>
     /// Whether a check failed for something that the native readers set right, though others may not: a VHDX's log is
-    /// replayed in memory, and of a VHD whose resizing was cut off the copy of the footer is what counts.
+    /// replayed in memory, and where a change of a VHD's size or parent was cut off the footer's copy is what counts.
     /// </summary>
     internal static bool IsResolvedByReading(SafetyCheckResult failure, ImageFormat format) =>
         (failure.Name == CheckNames.LogPending && format == ImageFormat.Vhdx)
-        || (failure.Name == CheckNames.ResizePending && format == ImageFormat.Vhd);
+        || (failure.Name == CheckNames.ChangePending && format == ImageFormat.Vhd);
 
     /// <summary>The reader of what was found; partitioned disks and optical discs are raw.</summary>
     internal static IReadableFormat? FindReader(ImageFormat format) =>
@@ -147,11 +147,38 @@ public static class ImageOpener
             return Open(temporary.ReadablePath, 0);
         }
 
+        internal async ValueTask<OpenedParent?> TryOpenParentAsync(
+            string path,
+            ImageFormat statedFormat,
+            int depth,
+            Func<ImageInspection, bool> isParent,
+            CancellationToken cancellationToken)
+        {
+            using (var file = FileByteSource.Open(path))
+            {
+                if (!isParent(await VetParentAsync(file, statedFormat, cancellationToken).ConfigureAwait(false)))
+                {
+                    return null;
+                }
+            }
+
+            return await OpenParentAsync(path, statedFormat, depth, cancellationToken).ConfigureAwait(false);
+        }
+
         internal async ValueTask<OpenedParent> OpenParentAsync(
             string path, ImageFormat statedFormat, int depth, CancellationToken cancellationToken)
         {
             var file = Enter(path, MaximumChainLength, depth);
-            var inspection = await VetAsync(
+            var inspection = await VetParentAsync(file, statedFormat, cancellationToken).ConfigureAwait(false);
+            var map = await OpenMapAsync(
+                file, inspection, null, cancellationToken, isGuessed: statedFormat == ImageFormat.Unknown)
+                .ConfigureAwait(false);
+            return new OpenedParent(map, inspection, path);
+        }
+
+        private ValueTask<ImageInspection> VetParentAsync(
+            FileByteSource file, ImageFormat statedFormat, CancellationToken cancellationToken) =>
+            VetAsync(
                 file,
                 options with
                 {
@@ -161,12 +188,7 @@ public static class ImageOpener
                     // What is below is not the volume that the passphrase opens.
                     Inspection = options.Inspection with { Passphrase = null },
                 },
-                cancellationToken).ConfigureAwait(false);
-            var map = await OpenMapAsync(
-                file, inspection, null, cancellationToken, isGuessed: statedFormat == ImageFormat.Unknown)
-                .ConfigureAwait(false);
-            return new OpenedParent(map, inspection, path);
-        }
+                cancellationToken);
 
         internal FileByteSource OpenDataFile(string path, int depth) => Enter(path, MaximumDataFiles, depth);
 
@@ -235,6 +257,15 @@ public static class ImageOpener
                 string reference, ImageFormat statedFormat, CancellationToken cancellationToken) =>
                 opening.OpenParentAsync(
                     Pass(Policy.BackingFileGate, reference, CheckNames.BackingFile), statedFormat, Depth + 1,
+                    cancellationToken);
+
+            internal override ValueTask<OpenedParent?> TryOpenParentAsync(
+                string reference,
+                ImageFormat statedFormat,
+                Func<ImageInspection, bool> isParent,
+                CancellationToken cancellationToken) =>
+                opening.TryOpenParentAsync(
+                    Pass(Policy.BackingFileGate, reference, CheckNames.BackingFile), statedFormat, Depth + 1, isParent,
                     cancellationToken);
 
             public override ValueTask<IByteSource> OpenDataFileAsync(

@@ -26,27 +26,21 @@ public abstract class ReaderContext
     public abstract ValueTask<OpenedParent> OpenParentAsync(
         string reference, ImageFormat statedFormat, CancellationToken cancellationToken);
 
-    /// <summary>Opens the first that is there of the names that an image has for its parent.</summary>
-    /// <returns>It; null where there are no names.</returns>
-    /// <exception cref="ImageFileException">None is there: the first name's.</exception>
+    /// <summary>Opens a file as <see cref="OpenParentAsync"/> does if it is the image's parent.</summary>
+    /// <param name="reference">The name.</param>
+    /// <param name="statedFormat">The format as written in the image.</param>
+    /// <param name="isParent">Says it by what the inspector found in the file.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>It; null where it is another file, of which nothing more is then read.</returns>
     /// <inheritdoc cref="OpenParentAsync" path="/exception"/>
-    internal async ValueTask<OpenedParent?> OpenFirstParentAsync(
-        IEnumerable<string> references, ImageFormat statedFormat, CancellationToken cancellationToken)
+    internal virtual async ValueTask<OpenedParent?> TryOpenParentAsync(
+        string reference,
+        ImageFormat statedFormat,
+        Func<ImageInspection, bool> isParent,
+        CancellationToken cancellationToken)
     {
-        ImageFileException? missing = null;
-        foreach (var reference in references)
-        {
-            try
-            {
-                return await OpenParentAsync(reference, statedFormat, cancellationToken).ConfigureAwait(false);
-            }
-            catch (ImageFileException exception) when (exception.Problem == ImageFileProblem.NotFound)
-            {
-                missing ??= exception;
-            }
-        }
-
-        return missing is null ? null : throw missing;
+        var parent = await OpenParentAsync(reference, statedFormat, cancellationToken).ConfigureAwait(false);
+        return isParent(parent.Inspection) ? parent : null;
     }
 
     /// <summary>Opens an external data file or extent that the image names, through the policy's gate.</summary>

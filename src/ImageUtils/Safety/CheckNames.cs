@@ -51,8 +51,8 @@ public static class CheckNames
     /// <summary>VHDX: no log that must be replayed first.</summary>
     public const string LogPending = "log_pending";
 
-    /// <summary>VHD: no change of its size was begun and not finished.</summary>
-    public const string ResizePending = "resize_pending";
+    /// <summary>VHD: no change of its size or parent was begun and not finished.</summary>
+    public const string ChangePending = "change_pending";
 
     /// <summary>The file holds all that its header promises.</summary>
     public const string Truncated = "truncated";

@@ -11,11 +11,6 @@ namespace ImageUtils.VhdChains;
 /// <summary>A disk that may be one of a chain: what the inspector says of it, and what it says of its parent.</summary>
 internal sealed class ChainDisk
 {
-    private const string Linkage = "parent_linkage";
-
-    // Beside the parent's identity as it was, the one that it had when a merge was interrupted.
-    private const string OtherLinkage = "parent_linkage2";
-
     private ChainDisk(FileByteSource file, ImageInspection inspection)
     {
         Path = file.Path;
@@ -134,6 +129,8 @@ internal sealed class ChainDisk
                 + "Hyper-V, or repair it with 'qemu-img check -r all'.");
         }
 
+        oddities.AddRange(Inspection.Failures
+            .Where(failure => failure.Name == CheckNames.ChangePending).Select(failure => failure.Message));
         if (IsVhdOrVhdx && !HasParent && Inspection.BackingFile is { } name)
         {
             oddities.Add(
@@ -146,12 +143,7 @@ internal sealed class ChainDisk
     private static IReadOnlyList<Guid> ParentIdsOf(ImageInspection inspection) => inspection.Details switch
     {
         VhdDetails { ParentId: { } id } when id != Guid.Empty => [id],
-        VhdxDetails vhdx =>
-        [
-            .. vhdx.ParentLocator.Where(entry => entry.Key is Linkage or OtherLinkage)
-                .Select(entry => Guid.TryParse(entry.Value, out var id) ? id : Guid.Empty)
-                .Where(id => id != Guid.Empty),
-        ],
+        VhdxDetails vhdx => VhdxParentLocator.LinkagesOf(vhdx.ParentLocator),
         _ => [],
     };
 

@@ -69,7 +69,7 @@ internal sealed class ParentSearch
     /// <exception cref="VhdChainException">It has a log that is damaged.</exception>
     internal async ValueTask<ParentFinding> FindAsync(ChainDisk disk, CancellationToken cancellationToken)
     {
-        var references = VhdParentReference.Of(disk.Inspection);
+        var references = VhdParentReference.ToSearch(disk.Inspection);
         var refusals = new List<string>();
         foreach (var reference in references)
         {
@@ -79,10 +79,10 @@ internal sealed class ParentSearch
                 continue;
             }
 
-            var decision = _gate.Decide(reference.Path, disk.Path);
+            var decision = reference.Decide(_gate, disk.Path);
             if (decision.Path is not { } path)
             {
-                refusals.Add($"'{Printable.Text(reference.Path)}' was not looked at: {decision.Reason}.");
+                refusals.Add($"'{Printable.Text(reference.Target)}' was not looked at: {decision.Reason}.");
                 continue;
             }
 

@@ -192,6 +192,19 @@ public sealed class VhdTests
     [InlineData(@"C:\base.vhd", "base.vhd", false)]
     [InlineData("ba\0se.vhd", "base.vhd", false)]
     [InlineData("", "base.vhd", false)]
+    [InlineData(@".\base.vhd", @"C:\vm\base.vhd", true)]
+    [InlineData(@".\base.vhd", "d:/vm/base.vhd", true)]
+    [InlineData(@".\base.vhd", @"\\server\share\base.vhd", true)]
+    [InlineData(@".\base.vhd", @"\\?\Volume{26a21bda-a627-11d7-9931-806e6f6e6963}\vm\base.vhd", true)]
+    [InlineData(@".\base.vhd", @"C:\..\..\etc\passwd", true)]
+    [InlineData(@".\base.vhd", @"C:\vm\..", false)]
+    [InlineData(@".\base.vhd", @"\\server\share\..\..", false)]
+    [InlineData(@".\base.vhd", @"C:\vm\", false)]
+    [InlineData(@".\base.vhd", @"C:base.vhd", false)]
+    [InlineData(@".\base.vhd", @"\etc\passwd", false)]
+    [InlineData(@".\base.vhd", "//etc/passwd", false)]
+    [InlineData(@"..\base.vhd", @"C:\vm\base.vhd", false)]
+    [InlineData(@"\\server\share\base.vhd", "base.vhd", false)]
     public void A_parent_is_allowed_only_where_every_name_is(string relative, string unicode, bool isAllowed)
     {
         var inspection = Inspected.Stream(

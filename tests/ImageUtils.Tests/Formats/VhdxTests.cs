@@ -133,6 +133,36 @@ public sealed class VhdxTests
         Assert.Equal(isAllowed ? [] : [CheckNames.Parent], inspection.Failures.Select(check => check.Name));
     }
 
+    [Theory]
+    [InlineData("absolute_win32_path", @"C:\vm\base.vhdx", true)]
+    [InlineData("absolute_win32_path", @"\\server\share\base.vhdx", true)]
+    [InlineData("volume_path", @"\\?\Volume{26a21bda-a627-11d7-9931-806e6f6e6963}\vm\base.vhdx", true)]
+    [InlineData("absolute_win32_path", @"C:\..\..\etc\passwd", true)]
+    [InlineData("absolute_win32_path", @"C:\vm\..", false)]
+    [InlineData("volume_path", @"\\?\Volume{1}\", false)]
+    [InlineData("absolute_win32_path", @"\etc\passwd", false)]
+    [InlineData("relative_path", @"C:\vm\base.vhdx", false)]
+    public void A_path_of_windows_stands_for_the_file_beside_the_disk_that_has_the_id(
+        string key, string value, bool isAllowed)
+    {
+        var image = VhdxCases.Seal(VhdxCases.WithParent(
+            ("parent_linkage", "{83ed3d1e-0f5a-4a3b-8f1b-0a1b2c3d4e5f}"), (key, value))).ToArray();
+        foreach (var (directory, isBelow) in new[] { ("/srv/images", true), ("/srv/other", false) })
+        {
+            var inspection = Inspected.Stream(
+                image,
+                _ => 65536,
+                new InspectionOptions
+                {
+                    Path = "/srv/images/child.vhdx",
+                    Policy = SafetyPolicy.Default with { BackingFileDirectories = [directory] },
+                });
+            Assert.Equal(
+                isAllowed && isBelow ? [] : [CheckNames.Parent], inspection.Failures.Select(check => check.Name));
+            Assert.Equal(value, inspection.BackingFile);
+        }
+    }
+
     [Fact]
     public void A_parent_rejects_a_download_before_its_end()
     {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using ImageUtils.Conversion;
 using ImageUtils.Formats.Vhd;
 using ImageUtils.Inspection;
 using ImageUtils.IO;
@@ -130,6 +131,12 @@ internal static class SampleVhd
     public static IReadOnlyList<string> Problems(string path) =>
         [.. ImageInspector.InspectFileAsync(path).AsTask().GetAwaiter().GetResult().Checks
             .Where(check => check.Name != CheckNames.Parent && check.IsFailure).Select(check => check.Message)];
+
+    /// <summary>What keeps the readers here from a file, but for where its parent may lie.</summary>
+    public static IReadOnlyList<string> Refusals(IByteSource source) =>
+        [.. ImageInspector.InspectAsync(source, null, default).AsTask().GetAwaiter().GetResult().Failures
+            .Where(check => check.Name != CheckNames.Parent && !ImageOpener.IsResolvedByReading(check, ImageFormat.Vhd))
+            .Select(check => check.Message)];
 
     private static int VhdBatmapLength(int blocks) => (blocks + 8 * Sector - 1) / (8 * Sector) * Sector;
 

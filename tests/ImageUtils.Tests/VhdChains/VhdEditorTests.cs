@@ -94,6 +94,7 @@ public sealed class VhdEditorTests : IDisposable
                 }
 
                 Assert.Equal(expected[found], Beginning(source));
+                Assert.Empty(SampleVhd.Refusals(source));
             },
             null);
     }

@@ -101,7 +101,7 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
         context.Judge(CheckNames.Checksum, damage);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
         context.Judge(CheckNames.Tables, VhdSafetyChecks.FindImpossible(footer));
-        context.Judge(CheckNames.ResizePending, VhdSafetyChecks.FindSurplus(footer, fileLength, bytes.Length));
+        context.Judge(CheckNames.ChangePending, VhdSafetyChecks.FindSurplus(footer, fileLength, bytes.Length));
         context.Judge(CheckNames.Truncated, VhdSafetyChecks.FindCutShort(footer, fileLength, bytes.Length));
     }
 
@@ -130,7 +130,10 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
 
         var tail = await context.Reader.ReadTailAsync(VhdFooter.Length, cancellationToken).ConfigureAwait(false);
         var fileLength = await context.Reader.GetLengthAsync(cancellationToken).ConfigureAwait(false);
-        JudgeEnd(context, copy, FindFooter(tail), structures, fileLength);
+        var end = FindFooter(tail);
+        var isParentPending = await IsParentPendingAsync(context, copy, header, end, cancellationToken)
+            .ConfigureAwait(false);
+        JudgeEnd(context, copy, end, isParentPending, structures, fileLength);
         if (!context.HasVerdict(CheckNames.Tables))
         {
             context.Judge(
@@ -265,22 +268,47 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
             return;
         }
 
-        var references = names.Select(name => name.Name).Append(headerName).OfType<string>()
-            .Select(VhdParentLocator.ToPath).Distinct().ToArray();
-        if (references.Length == 0)
+        var references = VhdParentReference.Of(context.Image);
+        if (references.Count == 0)
         {
             context.Fail(
                 CheckNames.Parent, "The VHD depends on a parent, but names it in no way that can be read.");
             return;
         }
 
-        context.JudgeReferences(CheckNames.Parent, "the parent", references, context.Policy.BackingFileGate);
+        VhdParentReference.Judge(context, references);
+    }
+
+    // While the parent changes, the footer at the end points at a header of its own that differs in nothing else.
+    private static async ValueTask<bool> IsParentPendingAsync(
+        InspectionContext context,
+        VhdFooter copy,
+        VhdDynamicHeader header,
+        ReadOnlyMemory<byte> end,
+        CancellationToken cancellationToken)
+    {
+        var footer = end.Length == 0 ? copy : VhdFooter.Parse(end.Span);
+        if (copy.DiskType != VhdDiskType.Differencing || footer.DataOffset == copy.DataOffset
+            || VhdSafetyChecks.FindMisplacedHeader(footer) is not null)
+        {
+            return false;
+        }
+
+        var bytes = await context.Reader
+            .ReadAsync((long)footer.DataOffset, VhdDynamicHeader.Length, cancellationToken).ConfigureAwait(false);
+        return VhdSafetyChecks.IsParentPending(header, bytes.Span);
     }
 
     private static void JudgeEnd(
-        InspectionContext context, VhdFooter copy, ReadOnlyMemory<byte> end, Structures structures, long fileLength)
+        InspectionContext context,
+        VhdFooter copy,
+        ReadOnlyMemory<byte> end,
+        bool isParentPending,
+        Structures structures,
+        long fileLength)
     {
         var isMissing = end.Length == 0;
+        var footer = isMissing ? copy : VhdFooter.Parse(end.Span);
         if (!context.HasVerdict(CheckNames.Checksum))
         {
             context.Judge(
@@ -289,12 +317,12 @@ internal sealed class VhdFormat : IReadableFormat, IWritableFormat
                     ? null
                     : VhdSafetyChecks.FindWrongChecksum(
                         "VHD footer at the file's end", end.Span, VhdFooter.ChecksumOffset)
-                        ?? VhdSafetyChecks.FindDisagreement(copy, VhdFooter.Parse(end.Span)));
+                        ?? VhdSafetyChecks.FindDisagreement(copy, footer, isParentPending));
         }
 
         context.Judge(
-            CheckNames.ResizePending,
-            isMissing ? null : VhdSafetyChecks.FindPendingResize(copy, VhdFooter.Parse(end.Span)));
+            CheckNames.ChangePending, VhdSafetyChecks.FindPendingResize(copy, footer)
+                ?? (isParentPending ? VhdSafetyChecks.DescribePendingParent(copy, footer) : null));
         context.Judge(
             CheckNames.Truncated,
             isMissing

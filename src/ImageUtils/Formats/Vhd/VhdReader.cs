@@ -1,4 +1,5 @@
 using ImageUtils.Errors;
+using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
 using ImageUtils.Safety;
@@ -12,10 +13,6 @@ namespace ImageUtils.Formats.Vhd;
 /// </remarks>
 internal static class VhdReader
 {
-    // A relative name says most surely which file is meant: it still holds when the chain has been moved.
-    private static readonly uint[] s_locatorOrder =
-        [VhdParentLocator.WindowsRelative, VhdParentLocator.MacUrl, VhdParentLocator.WindowsAbsolute];
-
     internal static async ValueTask<ImageMap> OpenAsync(
         IByteSource source, ReaderContext context, CancellationToken cancellationToken)
     {
@@ -118,11 +115,15 @@ internal static class VhdReader
     {
         // vhd-util puts VHDs over raw images, which have no identity. What should have one is never taken for raw.
         var format = header.ParentUniqueId == Guid.Empty ? ImageFormat.Raw : ImageFormat.Vhd;
-        var names = await ReadNamesAsync(source, header, cancellationToken).ConfigureAwait(false);
-        var parent = await context.OpenFirstParentAsync(names, format, cancellationToken).ConfigureAwait(false)
-            ?? throw new ImageFormatException(
-                CheckNames.Parent, "The VHD depends on a parent, but names it in no way that can be read.");
-        var id = (parent.Inspection.Details as VhdDetails)?.UniqueId ?? Guid.Empty;
+        static Guid IdOf(ImageInspection image) => (image.Details as VhdDetails)?.UniqueId ?? Guid.Empty;
+
+        var locators = await ReadLocatorsAsync(source, header, cancellationToken).ConfigureAwait(false);
+        var parent = await VhdParentReference
+            .OpenFirstAsync(
+                VhdParentReference.Of(locators, header.ParentUnicodeName, header.ParentUniqueId), context, format,
+                image => IdOf(image) == header.ParentUniqueId, cancellationToken)
+            .ConfigureAwait(false);
+        var id = IdOf(parent.Inspection);
         return id == header.ParentUniqueId
             ? parent.Map
             : throw new ImageFormatException(
@@ -131,33 +132,29 @@ internal static class VhdReader
                 + $"unique id {id}: it is not the disk's parent, or was replaced. Put the right file there.");
     }
 
-    private static async ValueTask<List<string>> ReadNamesAsync(
+    private static async ValueTask<List<VhdParentName>> ReadLocatorsAsync(
         IByteSource source, VhdDynamicHeader header, CancellationToken cancellationToken)
     {
         var fileLength = await source.GetLengthAsync(cancellationToken).ConfigureAwait(false);
-        var names = new List<string>();
-        foreach (var code in s_locatorOrder)
+        var names = new List<VhdParentName>();
+        foreach (var locator in header.ParentLocators)
         {
-            foreach (var locator in header.ParentLocators)
+            if (!locator.IsText
+                || locator.PlatformDataLength is 0 or > VhdSafetyChecks.MaximumLocatorLength
+                || locator.PlatformDataLength > fileLength
+                || locator.PlatformDataOffset > (ulong)fileLength - locator.PlatformDataLength)
             {
-                if (locator.PlatformCode != code
-                    || locator.PlatformDataLength is 0 or > VhdSafetyChecks.MaximumLocatorLength
-                    || locator.PlatformDataOffset + locator.PlatformDataLength > (ulong)fileLength)
-                {
-                    continue;
-                }
-
-                var bytes = new byte[locator.PlatformDataLength];
-                await ReadWholeAsync(
-                    source, (long)locator.PlatformDataOffset, bytes, "parent locator", cancellationToken)
-                    .ConfigureAwait(false);
-                names.Add(VhdParentLocator.ToPath(locator.DecodeName(bytes)));
+                continue;
             }
+
+            var bytes = new byte[locator.PlatformDataLength];
+            await ReadWholeAsync(
+                source, (long)locator.PlatformDataOffset, bytes, "parent locator", cancellationToken)
+                .ConfigureAwait(false);
+            names.Add(new VhdParentName(VhdFooter.Text(locator.PlatformCode), locator.DecodeName(bytes)));
         }
 
-        names.Add(VhdParentLocator.ToPath(header.ParentUnicodeName));
-        names.RemoveAll(name => name.Length == 0);
-        return [.. names.Distinct()];
+        return names;
     }
 
     private static void Refuse(string check, string? problem)

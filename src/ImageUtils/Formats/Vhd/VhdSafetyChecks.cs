@@ -31,7 +31,7 @@ internal static class VhdSafetyChecks
         new(CheckNames.Version, "The versions are 1.0 and the disk type is known."),
         new(CheckNames.Checksum, "The checksums of footer, copy and dynamic header hold, and the copies agree."),
         new(CheckNames.Tables, "Sizes are possible, and header, block allocation table and blocks do not overlap."),
-        new(CheckNames.ResizePending, "The footer, its copy and the file agree on the size: no change of it was cut off."),
+        new(CheckNames.ChangePending, "Footer, copy and file agree: no change of size or parent was cut off."),
         new(CheckNames.Truncated, "The file ends in a footer and holds the blocks that the table promises."),
     ];
 
@@ -73,10 +73,13 @@ internal static class VhdSafetyChecks
     /// <summary>
     /// Whether both footers describe the same disk; what changes when a disk is used is left out, and so is the size.
     /// </summary>
-    internal static string? FindDisagreement(VhdFooter copy, VhdFooter footer)
+    /// <param name="copy">The footer's copy at byte 0.</param>
+    /// <param name="footer">The footer at the end.</param>
+    /// <param name="isParentPending">Whether each points at a whole header, of which one has another parent.</param>
+    internal static string? FindDisagreement(VhdFooter copy, VhdFooter footer, bool isParentPending = false)
     {
         var field = copy.DiskType != footer.DiskType ? "disk type"
-            : copy.DataOffset != footer.DataOffset ? "data offset"
+            : copy.DataOffset != footer.DataOffset && !isParentPending ? "data offset"
             : copy.FileFormatVersion != footer.FileFormatVersion ? "file format version"
             : copy.CreatorApplication != footer.CreatorApplication ? "creator application"
             : copy.UniqueId != footer.UniqueId ? "unique id"
@@ -91,6 +94,24 @@ internal static class VhdSafetyChecks
             : $"The VHD footer at the file's end states {footer.CurrentSize} bytes ({footer.GeometrySize} by its geometry), "
                 + $"its copy at byte 0 {copy.CurrentSize} ({copy.GeometrySize}): a change of the size was cut off, and readers do "
                 + "not agree on it. Resize it again, or use Repair-VhdChain.";
+
+    /// <summary>What a change of the parent that was cut off between both footers leaves.</summary>
+    internal static string DescribePendingParent(VhdFooter copy, VhdFooter footer) =>
+        $"The VHD footer at the file's end has its dynamic header at byte {footer.DataOffset}, its copy at byte 0 at "
+        + $"byte {copy.DataOffset}, and both are there: a change of the parent was cut off, and readers do not agree "
+        + "on it. Set it again, or use Repair-VhdChain.";
+
+    /// <summary>
+    /// Whether the header at which the footer at the end points is whole, and no other than the disk's but in what it
+    /// says of the parent.
+    /// </summary>
+    internal static bool IsParentPending(VhdDynamicHeader header, ReadOnlySpan<byte> other) =>
+        other.Length == VhdDynamicHeader.Length
+        && other.StartsWith(VhdDynamicHeader.Cookie)
+        && FindWrongChecksum("", other, VhdDynamicHeader.ChecksumOffset) is null
+        && VhdDynamicHeader.Parse(other) is var end
+        && (header.HeaderVersion, header.TableOffset, header.MaxTableEntries, header.BlockSize)
+            == (end.HeaderVersion, end.TableOffset, end.MaxTableEntries, end.BlockSize);
 
     /// <summary>Whether both footers are alike in all of this.</summary>
     internal static string? FindDifference(VhdFooter copy, VhdFooter footer) =>

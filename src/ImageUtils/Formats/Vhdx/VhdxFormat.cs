@@ -211,12 +211,9 @@ internal sealed class VhdxFormat : IReadableFormat, IWritableFormat
             return;
         }
 
-        var names = VhdxParentLocator.PathKeys
-            .SelectMany(key => (metadata.Locator?.Entries ?? [])
-                .Where(entry => string.Equals(entry.Key, key, StringComparison.OrdinalIgnoreCase)))
-            .Select(entry => entry.Value).ToArray();
-        context.Image.BackingFile = names.FirstOrDefault();
-        if (names.Length == 0)
+        var references = VhdParentReference.Of(metadata.Locator?.Entries ?? []);
+        context.Image.BackingFile = references.Count == 0 ? null : references[0].Name;
+        if (references.Count == 0)
         {
             context.Fail(
                 CheckNames.Parent,
@@ -224,11 +221,7 @@ internal sealed class VhdxFormat : IReadableFormat, IWritableFormat
             return;
         }
 
-        context.JudgeReferences(
-            CheckNames.Parent,
-            "the parent",
-            [.. names.Select(VhdParentLocator.ToPath).Distinct()],
-            context.Policy.BackingFileGate);
+        VhdParentReference.Judge(context, references);
     }
 
     private static void FailEarly(InspectionContext context, string check, string? problem)

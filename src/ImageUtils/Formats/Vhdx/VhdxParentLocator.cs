@@ -21,7 +21,23 @@ internal sealed record VhdxParentLocator(Guid LocatorType, IReadOnlyList<KeyValu
     /// <summary>
     /// The keys whose values are paths, in the order in which a reader tries them (section 2.6.2.6.3).
     /// </summary>
-    internal static readonly string[] PathKeys = ["relative_path", "volume_path", "absolute_win32_path"];
+    internal static readonly string[] PathKeys = [RelativePath, "volume_path", "absolute_win32_path"];
+
+    /// <summary>The only of them whose value is no absolute path of Windows.</summary>
+    internal const string RelativePath = "relative_path";
+
+    private const string Linkage = "parent_linkage";
+
+    // Beside the parent's identity as it was, the one that it had when a merge was interrupted.
+    private const string OtherLinkage = "parent_linkage2";
+
+    /// <summary>The data write guids of which the parent has one.</summary>
+    internal static IReadOnlyList<Guid> LinkagesOf(IReadOnlyList<KeyValuePair<string, string>> entries) =>
+    [
+        .. entries.Where(entry => entry.Key is Linkage or OtherLinkage)
+            .Select(entry => Guid.TryParse(entry.Value, out var id) ? id : Guid.Empty)
+            .Where(id => id != Guid.Empty),
+    ];
 
     /// <summary>The length of the locator when it is written, in bytes.</summary>
     internal int Length => HeaderLength

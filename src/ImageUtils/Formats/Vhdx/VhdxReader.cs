@@ -1,5 +1,6 @@
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhd;
+using ImageUtils.Inspection;
 using ImageUtils.IO;
 using ImageUtils.Mapping;
 using ImageUtils.Safety;
@@ -9,11 +10,6 @@ namespace ImageUtils.Formats.Vhdx;
 /// <summary>Opens fixed, dynamic and differencing disks. A log that is pending is replayed in memory first.</summary>
 internal static class VhdxReader
 {
-    private const string Linkage = "parent_linkage";
-
-    // Beside the parent's identity as it was, the one that it had when a merge was interrupted.
-    private const string OtherLinkage = "parent_linkage2";
-
     internal static async ValueTask<ImageMap> OpenAsync(
         IByteSource source, ReaderContext context, CancellationToken cancellationToken)
     {
@@ -114,20 +110,15 @@ internal static class VhdxReader
                 "The VHDX depends on a parent, but its parent locator is missing, damaged or of an unknown type.");
         }
 
-        Guid[] linkages =
-        [
-            .. locator.Entries.Where(entry => entry.Key is Linkage or OtherLinkage)
-                .Select(entry => Guid.TryParse(entry.Value, out var id) ? id : Guid.Empty)
-                .Where(id => id != Guid.Empty),
-        ];
-        var names = VhdxParentLocator.PathKeys
-            .Select(key => locator.Entries.FirstOrDefault(entry => entry.Key == key).Value)
-            .Where(name => !string.IsNullOrEmpty(name)).Select(VhdParentLocator.ToPath);
-        var parent = await context.OpenFirstParentAsync(names, ImageFormat.Vhdx, cancellationToken)
-            .ConfigureAwait(false)
-            ?? throw new ImageFormatException(
-                CheckNames.Parent, "The VHDX depends on a parent, but its parent locator has no path that is known.");
-        var id = (parent.Inspection.Details as VhdxDetails)?.DataWriteGuid ?? Guid.Empty;
+        static Guid IdOf(ImageInspection image) => (image.Details as VhdxDetails)?.DataWriteGuid ?? Guid.Empty;
+
+        var linkages = VhdxParentLocator.LinkagesOf(locator.Entries);
+        var parent = await VhdParentReference
+            .OpenFirstAsync(
+                VhdParentReference.Of(locator.Entries), context, ImageFormat.Vhdx,
+                image => linkages.Contains(IdOf(image)), cancellationToken)
+            .ConfigureAwait(false);
+        var id = IdOf(parent.Inspection);
         return linkages.Contains(id)
             ? parent.Map
             : throw new ImageFormatException(
