@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using ImageUtils.Errors;
 
@@ -71,8 +72,8 @@ internal static class AuthenticationRequest
     internal static byte[] Write(CloudSettings settings)
     {
         // Large enough that it never grows and leaves a copy behind.
-        var stream = new MemoryStream(new byte[16384 + (6 * SecretLength(settings))]);
-        using (var json = new Utf8JsonWriter(stream))
+        var buffer = new ArrayBufferWriter<byte>(16384 + (6 * SecretLength(settings)));
+        using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
             json.WriteStartObject("auth");
@@ -82,9 +83,9 @@ internal static class AuthenticationRequest
             json.WriteEndObject();
         }
 
-        var whole = stream.GetBuffer();
-        var body = whole.AsSpan(0, (int)stream.Position).ToArray();
-        Array.Clear(whole);
+        var body = buffer.WrittenSpan.ToArray();
+        // This zeroes it.
+        buffer.Clear();
         return body;
     }
 

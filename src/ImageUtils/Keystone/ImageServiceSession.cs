@@ -77,6 +77,9 @@ public sealed class ImageServiceSession : IDisposable
     /// <summary>Whether certificates are not checked.</summary>
     public bool SkipsCertificateCheck => _settings.SkipCertificateCheck;
 
+    /// <summary>The token that there is, for the tests that look for it in what is printed.</summary>
+    internal Secret? CurrentToken => _tokens.Current?.Value;
+
     /// <summary>Authenticates, and finds the image service.</summary>
     /// <param name="settings">Whom to be and where; the session's from now on, also where this fails.</param>
     /// <param name="cancellationToken">Ends it.</param>
@@ -169,6 +172,7 @@ public sealed class ImageServiceSession : IDisposable
         ImageServiceSession? session = null;
         try
         {
+            ThrowIfUnusable(settings);
             if (settings.Method is not (KeystoneMethod.None or KeystoneMethod.FixedToken))
             {
                 AuthenticationRequest.ThrowIfIncomplete(settings);
@@ -190,6 +194,20 @@ public sealed class ImageServiceSession : IDisposable
             session?.Dispose();
             settings.Dispose();
             throw;
+        }
+    }
+
+    private static void ThrowIfUnusable(CloudSettings settings)
+    {
+        foreach (var (setting, uri) in settings.EndpointOverrides.Select(pair => (pair.Key, pair.Value))
+            .Append(("auth_url", settings.AuthUrl!)).Where(pair => pair.Item2 is not null))
+        {
+            if (!ServiceUri.IsUsable(uri))
+            {
+                throw new CloudConfigurationException(
+                    CloudConfigurationProblem.InvalidValue, setting,
+                    $"The address of {setting} should begin with http:// or https:// and have no user name. Correct it.");
+            }
         }
     }
 
