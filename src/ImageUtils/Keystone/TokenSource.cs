@@ -119,9 +119,16 @@ internal sealed class TokenSource(CloudSettings settings, ServiceConnection conn
                 },
                 // A second token does no harm; a wrong credential gets 401, which is not asked again.
                 mayRepeat: true, null, cancellationToken).ConfigureAwait(false);
-            return response.StatusCode == HttpStatusCode.Created
-                ? await ReadAsync(response, cancellationToken).ConfigureAwait(false)
-                : throw await ServiceAnswers.ToErrorAsync(response, Secrets, cancellationToken).ConfigureAwait(false);
+            if (response.StatusCode == HttpStatusCode.Created)
+            {
+                return await ReadAsync(response, cancellationToken).ConfigureAwait(false);
+            }
+
+            var error = await ServiceAnswers.ToErrorAsync(response, Secrets, cancellationToken).ConfigureAwait(false);
+            // So Keystone says that a token expired or was revoked.
+            throw error.Status == HttpStatusCode.NotFound && settings.Method == KeystoneMethod.Token
+                ? new AuthenticationFailedException($"{error.Message} Get a new token.", error.RequestId)
+                : error;
         }
         finally
         {

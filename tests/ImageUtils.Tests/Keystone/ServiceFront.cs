@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -12,6 +13,8 @@ internal sealed class ServiceFront : IDisposable
     private readonly Uri _server;
     private readonly X509Certificate2? _certificate;
     private readonly Func<int, string?> _answerInstead;
+    private readonly ConcurrentBag<TcpClient> _clients = [];
+    private int _connections;
     private int _count;
 
     /// <summary>Begins to listen.</summary>
@@ -33,14 +36,21 @@ internal sealed class ServiceFront : IDisposable
     public Uri Address => new($"{(_certificate is null ? "http" : "https")}://127.0.0.1:"
         + ((IPEndPoint)_listener.LocalEndpoint).Port);
 
-    /// <summary>How many connections there were.</summary>
+    /// <summary>How many requests there were.</summary>
     public int Count => _count;
 
     /// <summary>A whole answer that ends its connection.</summary>
     public static string Answer(int status, string body = "", string headers = "") =>
         $"HTTP/1.1 {status} Made\r\nConnection: close\r\n{headers}Content-Length: {body.Length}\r\n\r\n{body}";
 
-    public void Dispose() => _listener.Dispose();
+    public void Dispose()
+    {
+        _listener.Dispose();
+        foreach (var client in _clients)
+        {
+            client.Dispose();
+        }
+    }
 
     private async Task AcceptAsync()
     {
@@ -60,6 +70,7 @@ internal sealed class ServiceFront : IDisposable
     private async Task ServeAsync(TcpClient client)
     {
         using var one = client;
+        _clients.Add(client);
         try
         {
             Stream stream = client.GetStream();
@@ -71,8 +82,9 @@ internal sealed class ServiceFront : IDisposable
             }
 
             await using var front = stream;
-            if (_answerInstead(Interlocked.Increment(ref _count)) is { } answer)
+            if (_answerInstead(Interlocked.Increment(ref _connections)) is { } answer)
             {
+                Interlocked.Increment(ref _count);
                 var buffer = new byte[65536];
                 _ = await front.ReadAsync(buffer);
                 await front.WriteAsync(System.Text.Encoding.ASCII.GetBytes(answer));
@@ -81,12 +93,28 @@ internal sealed class ServiceFront : IDisposable
 
             using var server = new TcpClient(_server.Host, _server.Port);
             await using var back = server.GetStream();
-            await Task.WhenAny(front.CopyToAsync(back), back.CopyToAsync(front));
+            await Task.WhenAny(CopyRequestsAsync(front, back), back.CopyToAsync(front));
         }
-        catch (Exception exception) when (exception is IOException or SocketException
+        catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException
             or System.Security.Authentication.AuthenticationException)
         {
             // The other side has gone; that is what is tested.
+        }
+    }
+
+    private async Task CopyRequestsAsync(Stream front, Stream back)
+    {
+        var buffer = new byte[65536];
+        int length;
+        while ((length = await front.ReadAsync(buffer)) > 0)
+        {
+            // A request's head comes at once, and at the beginning.
+            if (buffer.AsSpan(0, length).IndexOf(" HTTP/1.1\r\n"u8) > 0)
+            {
+                Interlocked.Increment(ref _count);
+            }
+
+            await back.WriteAsync(buffer.AsMemory(0, length));
         }
     }
 }
