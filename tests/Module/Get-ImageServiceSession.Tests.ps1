@@ -41,6 +41,6 @@ Describe 'Get-ImageServiceSession with a cloud' -Skip:(-not $hasCloud) {
     }
 
     It 'has a view' {
-        $second | Out-String | Should -Match 'Cloud\s+User\s+Scope\s+Region\s+Expires\s+Endpoint'
+        $second | Out-String -Width 120 | Should -Match 'Cloud\s+User\s+Scope\s+Region\s+Expires\s+Endpoint'
     }
 }
