@@ -16,10 +16,13 @@
     VariablesToExport    = @()
     CmdletsToExport      = @(
         'Compare-DiskImage'
+        'Connect-ImageService'
         'Convert-DiskImage'
         'ConvertFrom-QemuImageInfo'
+        'Disconnect-ImageService'
         'Expand-XenServerImage'
         'Get-DiskImageMap'
+        'Get-ImageServiceSession'
         'Get-ImageUtilsConfiguration'
         'Get-QemuImageInfo'
         'Get-QemuImageVersion'

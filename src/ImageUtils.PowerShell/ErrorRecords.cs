@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Net;
 using System.Security;
 using ImageUtils.Configuration;
 using ImageUtils.Errors;
@@ -79,6 +80,10 @@ internal static class ErrorRecords
             + "name another directory."),
         "DestinationIsTaken", ErrorCategory.ResourceExists, source);
 
+    internal static ErrorRecord NotConnected() => new(
+        new PSInvalidOperationException("There is no session with an image service. Make one with Connect-ImageService."),
+        "NotConnected", ErrorCategory.ConnectionError, null);
+
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
     {
         ImageFileException file => file.Problem switch
@@ -109,6 +114,27 @@ internal static class ErrorRecords
             ImageWriteProblem.TooLarge => ErrorCategory.LimitsExceeded,
             _ => ErrorCategory.WriteError,
         },
+        CloudConfigurationException cloud => cloud.Problem switch
+        {
+            CloudConfigurationProblem.CloudNotFound => ErrorCategory.ObjectNotFound,
+            CloudConfigurationProblem.Malformed => ErrorCategory.ParserError,
+            CloudConfigurationProblem.UnsupportedMethod => ErrorCategory.NotImplemented,
+            _ => ErrorCategory.InvalidArgument,
+        },
+        AuthenticationFailedException => ErrorCategory.AuthenticationError,
+        ServiceAnswerException => ErrorCategory.ProtocolError,
+        ServiceResponseException response => response.Status switch
+        {
+            HttpStatusCode.Forbidden => ErrorCategory.PermissionDenied,
+            HttpStatusCode.NotFound => ErrorCategory.ObjectNotFound,
+            HttpStatusCode.Conflict => ErrorCategory.ResourceBusy,
+            _ => ErrorCategory.InvalidResult,
+        },
+        ServiceCertificateException => ErrorCategory.SecurityError,
+        ServiceTimedOutException => ErrorCategory.OperationTimeout,
+        ServiceUnreachableException => ErrorCategory.ConnectionError,
+        EndpointNotFoundException => ErrorCategory.ObjectNotFound,
+        SessionClosedException => ErrorCategory.InvalidOperation,
         VhdChainException chain => chain.Problem switch
         {
             VhdChainProblem.ParentMissing => ErrorCategory.ObjectNotFound,

@@ -8,6 +8,8 @@ BeforeDiscovery {
                 Number = $match.Groups[1].Value
                 Title  = $match.Groups[2].Value
                 Code   = $match.Groups[3].Value
+                # Whose examples talk to a cloud.
+                NeedsCloud = $page.BaseName -match 'ImageService|Glance' -or $match.Groups[3].Value -match 'Glance'
             }
         }
     }
@@ -61,6 +63,14 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         Copy-Item vm/parent.vhd export/1.vhd
         $null = New-Item -ItemType Directory saved
         qemu-img info --output=json disk.qcow2 | Set-Content saved/disk.json
+        . "$PSScriptRoot/OpenStackCloud.ps1"
+        if (Test-OpenStackCloud) {
+            $cloud = Start-OpenStackCloud
+            # Where the examples' cmdlets look first.
+            Copy-Item $cloud.clouds clouds.yaml
+            $keystone = $cloud.keystone
+            $glance = $cloud.open_glance
+        }
 
         $names = 'System.Security.Cryptography.X509Certificates'
         $from, $to = [DateTimeOffset]::Now.AddDays(-1), [DateTimeOffset]::Now.AddDays(1)
@@ -83,7 +93,13 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         [IO.File]::WriteAllBytes("$TestDrive/signing.pfx", $signing.Export('Pfx', 'secret'))
 
         # Stand in for the person at the prompt, the web and another machine.
-        function Read-Host { ConvertTo-SecureString secret -AsPlainText -Force }
+        function Read-Host {
+            ConvertTo-SecureString $(if ($NeedsCloud) { 'member-Secret-2' } else { 'secret' }) -AsPlainText -Force
+        }
+        function Get-Credential {
+            $secret = ConvertTo-SecureString 'application-Secret-3' -AsPlainText -Force
+            [pscredential]::new($cloud.application_credential_id, $secret)
+        }
         function Invoke-WebRequest { @{ RawContentStream = [IO.File]::OpenRead("$data/disk.qcow2") } }
         function openstack {
             $signature = New-ImageSignature disk.qcow2 -Certificate $signing -CertificateId ([guid]::NewGuid())
@@ -95,9 +111,14 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
     AfterAll {
         $env:XDG_CONFIG_HOME = $configurationHome
         Pop-Location
+        Get-ImageServiceSession -All | Disconnect-ImageService
+        if ($cloud) { Stop-OpenStackCloud $cloud }
     }
 
     It '<Page>, example <Number> (<Title>) runs' -ForEach $examples {
+        if ($NeedsCloud -and -not $cloud) {
+            Set-ItResult -Skipped -Because 'the servers of OpenStack are not installed'
+        }
         $ErrorActionPreference = 'Stop'
         $output = & ([scriptblock]::Create($Code))
         # An example that decides, or only asks what would be done, may be silent.

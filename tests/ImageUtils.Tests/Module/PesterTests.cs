@@ -1,4 +1,6 @@
+using ImageUtils.Tests.OpenStack;
 using ImageUtils.Tests.Support;
+using Medallion.Shell;
 
 namespace ImageUtils.Tests.Module;
 
@@ -29,9 +31,12 @@ public sealed class PesterTests
         Tool.Require("pwsh", "PowerShell 7.6");
         using var script = new TemporaryFile(System.Text.Encoding.UTF8.GetBytes(Script), ".ps1");
         Skip.IfNot(s_hasPester.Value, "pwsh has no Pester 5");
-        var (code, output, error) = ConsoleFront.RunWith(
-            "pwsh", "-NoProfile", "-NonInteractive", "-File", script.Path,
-            Path.Combine(Repository.Root, "tests", "Module", file));
-        Assert.True(code == 0, $"{file}:\n{output}\n{error}");
+        var path = Path.Combine(Repository.Root, "tests", "Module", file);
+        var needsCloud = File.ReadAllText(path).Contains("OpenStackCloud.ps1", StringComparison.Ordinal);
+        var result = Command.Run(
+            Tool.Find("pwsh")!, ["-NoProfile", "-NonInteractive", "-File", script.Path, path],
+            options => options.Timeout(TimeSpan.FromMinutes(5)).EnvironmentVariable(
+                OpenStackCloud.Variable, needsCloud ? OpenStackCloud.Find()?.Line ?? "" : "")).Result;
+        Assert.True(result.Success, $"{file}:\n{result.StandardOutput}\n{result.StandardError}");
     }
 }
