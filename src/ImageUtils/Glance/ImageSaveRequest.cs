@@ -73,6 +73,9 @@ public sealed record SavedGlanceImage
     /// <summary>From which byte on it was downloaded now; 0: all of it.</summary>
     public long ResumedAt { get; init; }
 
+    /// <summary>When the file was written to last.</summary>
+    internal DateTime LastWriteTimeUtc { get; init; }
+
     /// <summary>How long it took.</summary>
     public required TimeSpan Duration { get; init; }
 
@@ -80,4 +83,11 @@ public sealed record SavedGlanceImage
     public double MegabytesPerSecond => Duration > TimeSpan.Zero
         ? Math.Round((Size - ResumedAt) / 1e6 / Duration.TotalSeconds, 1)
         : 0;
+
+    /// <summary>Whether the file is as it was when it was complete, as far as its length and time tell.</summary>
+    public bool IsUnchanged()
+    {
+        var file = new FileInfo(Path);
+        return file.Exists && file.Length == Size && file.LastWriteTimeUtc == LastWriteTimeUtc;
+    }
 }

@@ -73,6 +73,7 @@ public static class ImageSaver
                 HashValue = check.HashValue,
                 SignatureVerified = check.IsSigned,
                 ResumedAt = resumedAt,
+                LastWriteTimeUtc = File.GetLastWriteTimeUtc(destination.Path),
                 Duration = Stopwatch.GetElapsedTime(started),
             };
         }

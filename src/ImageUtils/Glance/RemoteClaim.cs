@@ -47,7 +47,7 @@ internal static class RemoteClaim
     /// <exception cref="ImageUnacceptableException">It is that.</exception>
     internal static void ThrowIfRefused(GlanceImage image, ImageFormat claimed, ImageInspection found)
     {
-        if (found.Failures.Count > 0)
+        if (found.Failures.Any())
         {
             throw new ImageUnacceptableException(
                 image.Id, string.Join(" ", found.Failures.Select(failure => $"{failure.Name}: {failure.Message}")));

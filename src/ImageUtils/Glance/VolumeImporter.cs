@@ -38,8 +38,9 @@ public static class VolumeImporter
         {
             return await run.ImportAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is ImageUnsafeException or ImageFormatException
-            or ImageFormatMismatchException or UnsupportedImageException or XenServerImageException)
+        catch (Exception exception) when (exception is not TruncatedImageException and
+            (ImageUnsafeException or ImageFormatException or ImageFormatMismatchException or UnsupportedImageException
+            or XenServerImageException))
         {
             throw new ImageUnacceptableException(image.Id, exception.Message, exception);
         }
