@@ -15,6 +15,7 @@
     AliasesToExport      = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Clear-ImageTemporaryFile'
         'Compare-DiskImage'
         'Connect-ImageService'
         'Convert-DiskImage'
@@ -28,6 +29,7 @@
         'Get-QemuImageVersion'
         'Get-VhdChain'
         'Get-VhdImage'
+        'Import-VolumeImage'
         'Measure-DiskImage'
         'Merge-VhdChain'
         'New-DiskImage'
@@ -38,6 +40,7 @@
         'Repair-VhdChain'
         'Resize-DiskImage'
         'Resize-VhdImage'
+        'Save-GlanceImage'
         'Set-ImageUtilsConfiguration'
         'Set-VhdParent'
         'Test-ImageFormat'

@@ -121,6 +121,8 @@ internal static class ErrorRecords
             CloudConfigurationProblem.UnsupportedMethod => ErrorCategory.NotImplemented,
             _ => ErrorCategory.InvalidArgument,
         },
+        ImageUnacceptableException => ErrorCategory.SecurityError,
+        ImageHashMismatchException => ErrorCategory.InvalidData,
         AuthenticationFailedException => ErrorCategory.AuthenticationError,
         ServiceAnswerException => ErrorCategory.ProtocolError,
         ServiceResponseException response => response.Status switch
