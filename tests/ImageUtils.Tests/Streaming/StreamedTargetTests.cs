@@ -48,7 +48,6 @@ public sealed class StreamedTargetTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0)]
     [InlineData(1)]
     [InlineData(511)]
     [InlineData(512)]
@@ -69,8 +68,8 @@ public sealed class StreamedTargetTests : IDisposable
     [Fact]
     public async Task Zeros_hidden_in_data_and_holes_are_left_out()
     {
-        var disk = new byte[(40 << 20) + 512];
-        foreach (var at in new[] { 5 << 20, (17 << 20) + 70_000, 33 << 20 })
+        var disk = new byte[(12 << 20) + 512];
+        foreach (var at in new[] { 3 << 20, (5 << 20) + 70_000, 11 << 20 })
         {
             disk[at] = 1;
         }
@@ -79,7 +78,7 @@ public sealed class StreamedTargetTests : IDisposable
         using (var sparse = File.OpenWrite(_directory["sparse"]))
         {
             sparse.SetLength(disk.Length);
-            foreach (var at in new[] { 5 << 20, (17 << 20) + 70_000, 33 << 20 })
+            foreach (var at in new[] { 3 << 20, (5 << 20) + 70_000, 11 << 20 })
             {
                 sparse.Position = at;
                 sparse.WriteByte(1);
@@ -167,7 +166,7 @@ public sealed class StreamedTargetTests : IDisposable
 
         using (var noise = File.OpenWrite(Source))
         {
-            for (var at = 0L; at < 64 << 20; at += 8192)
+            for (var at = 0L; at < 48 << 20; at += 8192)
             {
                 noise.Position = at;
                 noise.WriteByte((byte)(at / 8192 | 1));
@@ -200,10 +199,18 @@ public sealed class StreamedTargetTests : IDisposable
         Assert.Equal(plain.Length, BitConverter.ToInt32(sent.Bytes.AsSpan(^4)));
     }
 
-    [Fact]
-    public async Task Nothing_is_compressed_too()
+    [SkippableFact]
+    public async Task A_disk_without_a_byte_is_sent()
     {
-        await File.WriteAllBytesAsync(Source, []);
+        Tool.Require("qemu-img", "qemu-utils");
+        Tool.Run("qemu-img", "create", "-f", "qcow2", Source, "0");
+        foreach (var kind in SampleDisk.Kinds.Keys)
+        {
+            var (bytes, stated, _) = await SendAsync(kind);
+            Assert.Equal(stated ?? bytes.Length, bytes.Length);
+            Assert.Equal(kind.StartsWith("raw", StringComparison.Ordinal), bytes.Length == 0);
+        }
+
         var sent = await SendAsync("raw", change: request => request with { Gzip = CompressionLevel.Optimal });
         using var back = new GZipStream(new MemoryStream(sent.Bytes), CompressionMode.Decompress);
         Assert.Equal(-1, back.ReadByte());
