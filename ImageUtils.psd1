@@ -38,6 +38,7 @@
         'Repair-VhdChain'
         'Resize-DiskImage'
         'Resize-VhdImage'
+        'Select-ImageProperty'
         'Set-ImageUtilsConfiguration'
         'Set-VhdParent'
         'Test-ImageFormat'
