@@ -214,7 +214,7 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
         var removed = new List<string>();
         var properties = new List<KeyValuePair<string, string>>();
         foreach (DictionaryEntry entry in ImagePropertyFilter.Select(
-            ImagePropertyFilter.PairsOf(Property ?? []), Configuration.ReservedImageProperties, removed))
+            ImagePropertyFilter.PairsOf(Property ?? []), Configuration.ReservedNamespaces, removed))
         {
             properties.Add(new($"{entry.Key}", LanguagePrimitives.ConvertTo<string>(entry.Value)));
         }
