@@ -36,4 +36,7 @@ public enum ConversionStage
 
     /// <summary>Getting an image from a service.</summary>
     Downloading,
+
+    /// <summary>Sending an image to a service.</summary>
+    Uploading,
 }
