@@ -239,7 +239,8 @@ public sealed partial class GlanceClient(ImageServiceSession session)
     }
 
     private async IAsyncEnumerable<T> ListPagesAsync<T>(
-        string path, string list, Func<JsonElement, T?> read, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string path, string list, Func<JsonElement, T?> read,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
         where T : class
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
