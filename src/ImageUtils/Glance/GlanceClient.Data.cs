@@ -109,9 +109,8 @@ public sealed partial class GlanceClient
     {
         var requestId = ServiceAnswers.GetRequestId(response);
         var headers = response.Content.Headers;
-        var md5 = headers.ContentMD5 is null && headers.TryGetValues("Content-MD5", out var values)
-            ? values.FirstOrDefault()
-            : headers.ContentMD5 is { } hash ? Convert.ToHexStringLower(hash) : null;
+        // In hexadecimal digits, which are no header of that name by RFC 1864.
+        var md5 = headers.NonValidated.TryGetValues("Content-MD5", out var values) ? values.ToString() : null;
         switch (response.StatusCode)
         {
             case HttpStatusCode.NoContent:
