@@ -88,6 +88,14 @@ internal static class ErrorRecords
         new PSInvalidOperationException("There is no session with an image service. Make one with Connect-ImageService."),
         "NotConnected", ErrorCategory.ConnectionError, null);
 
+    internal static ErrorRecord NoImportMethod() => new(
+        new PSArgumentException("There is no method. Name one with -Method, or a source with -Path or -Uri."),
+        "NoImportMethod", ErrorCategory.InvalidArgument, null);
+
+    internal static ErrorRecord OtherImportMethod(string parameter, string method) => new(
+        new PSArgumentException($"-{parameter} belongs to {method}. Leave it out, or use that method."),
+        "OtherImportMethod", ErrorCategory.InvalidArgument, parameter);
+
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
     {
         ImageFileException file => file.Problem switch
@@ -128,6 +136,16 @@ internal static class ErrorRecords
         ImageUnacceptableException => ErrorCategory.SecurityError,
         ImageHashMismatchException => ErrorCategory.InvalidData,
         AuthenticationFailedException => ErrorCategory.AuthenticationError,
+        ImageNotFoundInGlanceException or GlanceStoreNotFoundException => ErrorCategory.ObjectNotFound,
+        ImageNameAmbiguousException or ImportMethodException => ErrorCategory.InvalidArgument,
+        ImageProtectedException or GlanceStoreReadOnlyException => ErrorCategory.PermissionDenied,
+        ImageStateConflictException => ErrorCategory.ResourceBusy,
+        ImageQuotaException => ErrorCategory.QuotaExceeded,
+        ImageHasNoDataException or ImageRangeBeyondEndException => ErrorCategory.ObjectNotFound,
+        ImageRangesUnsupportedException => ErrorCategory.NotImplemented,
+        ImageUploadLengthException => ErrorCategory.InvalidData,
+        ImageImportFailedException => ErrorCategory.InvalidResult,
+        ImageImportTimedOutException => ErrorCategory.OperationTimeout,
         ServiceAnswerException => ErrorCategory.ProtocolError,
         ServiceResponseException response => response.Status switch
         {

@@ -3,8 +3,8 @@ using ImageUtils.Errors;
 namespace ImageUtils.Glance;
 
 /// <summary>
-/// Reads a download to its end, through as many answers as it takes. A piece that is cut, that ends early or that stalls
-/// is followed by another that begins at the next byte, of the same image of the same length.
+/// Reads a download to its end, through as many answers as it takes. A piece that is cut, that ends early or that
+/// stalls is followed by another that begins at the next byte, of the same image of the same length.
 /// </summary>
 internal sealed class ContinuedStream : Stream
 {

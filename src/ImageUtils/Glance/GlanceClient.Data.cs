@@ -9,14 +9,16 @@ namespace ImageUtils.Glance;
 public sealed partial class GlanceClient
 {
     /// <summary>
-    /// Uploads an image's data, which is written as it is sent. It is sent once: nothing is repeated after the first byte
-    /// was asked for.
+    /// Uploads an image's data, which is written as it is sent. It is sent once: nothing is repeated after the first
+    /// byte was asked for.
     /// </summary>
     /// <param name="id">The id of an image that is queued.</param>
     /// <param name="write">
     /// Writes the data. It is not called where Glance refuses at once. Its own exceptions come out unchanged.
     /// </param>
-    /// <param name="length">How many bytes will be written; null where that is not known, which not every store takes.</param>
+    /// <param name="length">
+    /// How many bytes will be written; null where that is not known, which not every store takes.
+    /// </param>
     /// <param name="store">The store's id; null for the default one.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>How many bytes were sent.</returns>
@@ -29,7 +31,8 @@ public sealed partial class GlanceClient
         Func<Stream, CancellationToken, Task> write,
         long? length,
         string? store = null,
-        CancellationToken cancellationToken = default) => SendDataAsync(id, "/file", write, length, store, cancellationToken);
+        CancellationToken cancellationToken = default) =>
+        SendDataAsync(id, "/file", write, length, store, cancellationToken);
 
     /// <summary>Puts data where an import by <c>glance-direct</c> takes it from.</summary>
     /// <inheritdoc cref="UploadAsync"/>
@@ -46,14 +49,15 @@ public sealed partial class GlanceClient
     /// </summary>
     /// <param name="id">The id.</param>
     /// <param name="offset">The first byte.</param>
-    /// <param name="length">How many bytes; null for all to the end. There are fewer where the image ends before.</param>
+    /// <param name="length">How many bytes; null for all to the end. Fewer where the image ends.</param>
     /// <param name="cancellationToken">Ends the opening; not the reading.</param>
     /// <exception cref="ImageHasNoDataException">The image has no data.</exception>
     /// <exception cref="ImageRangesUnsupportedException">
-    /// The range does not begin at 0, and ranges cannot be had. At 0 that is no error, and what comes is as long as was asked.
+    /// The range does not begin at 0, and ranges cannot be had. At 0 that is no error, and what comes is as long as was
+    /// asked.
     /// </exception>
     /// <exception cref="ImageRangeBeyondEndException">The range begins at or behind the image's end.</exception>
-    /// <exception cref="ServiceAnswerException">The answer is of another range than it was asked for.</exception>
+    /// <exception cref="ServiceAnswerException">The answer has another range than was asked for.</exception>
     public async Task<GlanceDownload> OpenReadAsync(
         string id, long offset = 0, long? length = null, CancellationToken cancellationToken = default)
     {
@@ -89,7 +93,8 @@ public sealed partial class GlanceClient
 
         try
         {
-            using var download = await OpenReadAsync(id, offset, buffer.Length, cancellationToken).ConfigureAwait(false);
+            using var download = await OpenReadAsync(id, offset, buffer.Length, cancellationToken)
+                .ConfigureAwait(false);
             return await download.Stream.ReadAtLeastAsync(
                 buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
         }
@@ -104,9 +109,8 @@ public sealed partial class GlanceClient
     {
         var requestId = ServiceAnswers.GetRequestId(response);
         var headers = response.Content.Headers;
-        var md5 = headers.ContentMD5 is null && headers.TryGetValues("Content-MD5", out var values)
-            ? values.FirstOrDefault()
-            : headers.ContentMD5 is { } hash ? Convert.ToHexStringLower(hash) : null;
+        // In hexadecimal digits, which are no header of that name by RFC 1864.
+        var md5 = headers.NonValidated.TryGetValues("Content-MD5", out var values) ? values.ToString() : null;
         switch (response.StatusCode)
         {
             case HttpStatusCode.NoContent:
@@ -132,7 +136,8 @@ public sealed partial class GlanceClient
             throw new ServiceAnswerException(
                 $"{Describe(response)}: {(int)response.StatusCode} with Content-Range "
                 + $"'{Inspection.Printable.Text(headers.ContentRange?.ToString() ?? "")}' and Content-Length "
-                + $"{headers.ContentLength}, asked for bytes from {offset} on{(length is null ? "" : $", {length} of them")}"
+                + $"{headers.ContentLength}, asked for bytes from {offset} on"
+                + (length is null ? "" : $", {length} of them")
                 + ". Something between here and Glance is at fault.", response.StatusCode, requestId);
         }
 
@@ -152,13 +157,15 @@ public sealed partial class GlanceClient
         HttpResponseMessage response;
         try
         {
-            response = await ForImageAsync(id, () => session.SendAsync(request, cancellationToken)).ConfigureAwait(false);
+            response = await ForImageAsync(id, () => session.SendAsync(request, cancellationToken))
+                .ConfigureAwait(false);
         }
         catch (ServiceResponseException exception) when (isRange
             && exception.Status == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             throw new ImageRangeBeyondEndException(
-                id, $"Image '{id}' ends before byte {offset}. {exception.Message}", exception.Status, exception.RequestId);
+                id, $"Image '{id}' ends before byte {offset}. {exception.Message}",
+                exception.Status, exception.RequestId);
         }
         catch (ServiceResponseException exception) when (isRange
             && exception.Status is HttpStatusCode.BadRequest or HttpStatusCode.NotImplemented)
@@ -192,7 +199,8 @@ public sealed partial class GlanceClient
         for (var isSecond = false; ; isSecond = true)
         {
             using var content = new WrittenContent(id, write, length, StallTimeout, UploadAnswerTimeout);
-            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, content.AnswerOverdue);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(
+                cancellationToken, content.AnswerOverdue);
             var headers = new List<KeyValuePair<string, string>> { new("Expect", "100-continue") };
             if (store is not null)
             {

@@ -87,7 +87,7 @@ public sealed partial class GlanceClient
                 : null,
             cancellationToken).ConfigureAwait(false));
 
-    /// <summary>The project's tasks, the latest first, page by page; Glance may keep them to its administrators.</summary>
+    /// <summary>The project's tasks, the latest first, page by page; perhaps for administrators only.</summary>
     /// <param name="status">pending, processing, success or failure; null for all.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public IAsyncEnumerable<GlanceTask> ListTasksAsync(
@@ -106,7 +106,9 @@ public sealed partial class GlanceClient
     }
 
     /// <summary>Begins an import, after a look at whether Glance has the method and the stores.</summary>
-    /// <param name="id">The image's id. For glance-direct its data is staged; for copy-image it is active; else it is queued.</param>
+    /// <param name="id">
+    /// The image's id. For glance-direct its data is staged; for copy-image it is active; else it is queued.
+    /// </param>
     /// <param name="import">What, and where to.</param>
     /// <param name="cancellationToken">Ends it; what has begun goes on.</param>
     /// <exception cref="ImportMethodException">Glance has no such method, or it lacks something.</exception>
@@ -182,9 +184,10 @@ public sealed partial class GlanceClient
             if (elapsed + delay > timeout)
             {
                 throw new ImageImportTimedOutException(
-                    image.Id, $"Image '{image.Id}': the import has not ended after {elapsed.TotalSeconds:0} s; the image is "
-                    + $"{image.Status}{(task is null ? "" : $" and the task {task.Id} {task.Status}")}. It goes on: look "
-                    + "again later with Get-GlanceImage.");
+                    image.Id,
+                    $"Image '{image.Id}': the import has not ended after {elapsed.TotalSeconds:0} s; the image is "
+                    + image.Status + (task is null ? "" : $" and the task {task.Id} {task.Status}")
+                    + ". It goes on: look again later with Get-GlanceImage.");
             }
 
             await Task.Delay(delay, cancellationToken).ConfigureAwait(false);

@@ -239,7 +239,8 @@ public sealed partial class GlanceClient(ImageServiceSession session)
     }
 
     private async IAsyncEnumerable<T> ListPagesAsync<T>(
-        string path, string list, Func<JsonElement, T?> read, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string path, string list, Func<JsonElement, T?> read,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
         where T : class
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -266,14 +267,19 @@ public sealed partial class GlanceClient(ImageServiceSession session)
                 yield return item;
             }
 
-            next = ToPath(following);
+            next = ToPath(path, following);
         }
     }
 
-    // Under the service's endpoint, whatever address Glance believes itself to have.
-    private static string? ToPath(string? next)
+    // Glance names the next page without all of several tags, and by whatever address it believes itself to have; its
+    // marker is all that is needed.
+    private static string? ToPath(string path, string? next)
     {
-        var at = next?.IndexOf("/v2/", StringComparison.Ordinal) ?? -1;
-        return at < 0 ? null : next![(at + 1)..];
+        var query = next?.IndexOf('?', StringComparison.Ordinal) ?? -1;
+        var marker = query < 0
+            ? null
+            : next![(query + 1)..].Split('&').FirstOrDefault(
+                one => one.StartsWith("marker=", StringComparison.Ordinal));
+        return marker is null ? null : path + (path.Contains('?', StringComparison.Ordinal) ? '&' : '?') + marker;
     }
 }

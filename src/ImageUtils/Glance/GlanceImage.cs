@@ -2,7 +2,7 @@ using System.Collections.ObjectModel;
 
 namespace ImageUtils.Glance;
 
-/// <summary>An image as Glance's API v2 shows it. Names are the API's; sizes are bytes unless they say otherwise.</summary>
+/// <summary>An image as Glance's API v2 shows it. Names are the API's; sizes are bytes unless they say.</summary>
 public sealed class GlanceImage
 {
     /// <summary>The id, a UUID.</summary>

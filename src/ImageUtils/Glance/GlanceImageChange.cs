@@ -20,13 +20,16 @@ public sealed class GlanceImageChange
     /// <summary>Gives an attribute or a property a value, whether it had one or not.</summary>
     /// <param name="name">The API's name: <c>name</c>, <c>min_disk</c>, or a property's.</param>
     /// <param name="value">The value; null for attributes that may have none.</param>
-    public GlanceImageChange Set(string name, string? value) => Append("add", name, json => json.WriteStringValue(value));
+    public GlanceImageChange Set(string name, string? value) =>
+        Append("add", name, json => json.WriteStringValue(value));
 
     /// <inheritdoc cref="Set(string, string?)"/>
-    public GlanceImageChange Set(string name, bool value) => Append("add", name, json => json.WriteBooleanValue(value));
+    public GlanceImageChange Set(string name, bool value) =>
+        Append("add", name, json => json.WriteBooleanValue(value));
 
     /// <inheritdoc cref="Set(string, string?)"/>
-    public GlanceImageChange Set(string name, long value) => Append("add", name, json => json.WriteNumberValue(value));
+    public GlanceImageChange Set(string name, long value) =>
+        Append("add", name, json => json.WriteNumberValue(value));
 
     /// <summary>Gives an image these tags and no others.</summary>
     /// <param name="tags">The tags.</param>

@@ -14,7 +14,7 @@ public sealed record GlanceImageFilter
     /// <summary>The project that owns it.</summary>
     public string? Owner { get; init; }
 
-    /// <summary>public, private, shared, community, or all: community's too, which a list leaves out otherwise.</summary>
+    /// <summary>public, private, shared, community, or all: with community's, which a list leaves out.</summary>
     public string? Visibility { get; init; }
 
     /// <summary>For shared images: accepted, pending, rejected or all.</summary>

@@ -36,7 +36,7 @@ public sealed record GlanceImport
     /// <summary>Whether it goes into all stores that can be written to.</summary>
     public bool AllStores { get; init; }
 
-    /// <summary>Whether one store's failure is all stores' failure; null for Glance's own choice, which is yes.</summary>
+    /// <summary>Whether one store's failure is all stores' failure; null for Glance's choice: yes.</summary>
     public bool? AllStoresMustSucceed { get; init; }
 
     /// <summary>The body of the request.</summary>

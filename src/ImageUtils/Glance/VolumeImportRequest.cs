@@ -1,6 +1,5 @@
 using ImageUtils.Conversion;
 using ImageUtils.Inspection;
-using ImageUtils.Qemu;
 using ImageUtils.Signatures;
 
 namespace ImageUtils.Glance;

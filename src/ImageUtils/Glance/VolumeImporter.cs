@@ -2,7 +2,6 @@ using System.Diagnostics;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
-using ImageUtils.IO;
 using ImageUtils.Space;
 using ImageUtils.Streaming;
 using ImageUtils.XenServer;

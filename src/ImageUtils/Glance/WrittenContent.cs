@@ -5,7 +5,7 @@ using ImageUtils.Errors;
 
 namespace ImageUtils.Glance;
 
-/// <summary>A body that is written while it is sent, once. It tells what its writer did from what the network did.</summary>
+/// <summary>A body that is written while it is sent, once. It tells its writer's faults from the network's.</summary>
 internal sealed class WrittenContent : HttpContent
 {
     private readonly string _image;
@@ -83,7 +83,10 @@ internal sealed class WrittenContent : HttpContent
             }
         }
 
-        _overdue.CancelAfter(_answerTimeout);
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            _overdue.CancelAfter(_answerTimeout);
+        }
     }
 
     protected override bool TryComputeLength(out long length)
@@ -119,7 +122,8 @@ internal sealed class WrittenContent : HttpContent
             set => throw new NotSupportedException();
         }
 
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (content._length is { } length && buffer.Length > length - content.BytesSent)
             {
@@ -153,13 +157,14 @@ internal sealed class WrittenContent : HttpContent
         private async ValueTask TimedAsync(
             Func<CancellationToken, ValueTask> work, CancellationToken cancellationToken)
         {
-            using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            limited.CancelAfter(content._stallTimeout);
+            // The network's stream heeds no token but the whole request's.
+            content._overdue.CancelAfter(content._stallTimeout);
             try
             {
-                await work(limited.Token).ConfigureAwait(false);
+                await work(cancellationToken).ConfigureAwait(false);
+                content._overdue.CancelAfter(Timeout.InfiniteTimeSpan);
             }
-            catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+            catch (Exception exception) when (content.IsAnswerOverdue)
             {
                 content.NetworkReason = $"no byte was taken for {content._stallTimeout.TotalSeconds:0.#} s.";
                 throw new IOException(content.NetworkReason, exception);

@@ -106,9 +106,15 @@ internal sealed class PlacedTarget : IDisposable
         {
             var (host, length) = Find(guestOffset);
             var piece = (int)Math.Min(length, data.Length);
-            await (isZero
-                ? _sink.WriteZeroesAsync(host, piece, cancellationToken)
-                : _sink.WriteAsync(host, data[..piece], cancellationToken)).ConfigureAwait(false);
+            if (isZero)
+            {
+                await _sink.WriteZeroesAsync(host, piece, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                await _sink.WriteAsync(host, data[..piece], cancellationToken).ConfigureAwait(false);
+            }
+
             guestOffset += piece;
             data = data[piece..];
         }
