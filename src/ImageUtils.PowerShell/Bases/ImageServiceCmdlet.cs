@@ -10,7 +10,7 @@ using ImageUtils.Signatures;
 namespace ImageUtils.PowerShell.Bases;
 
 /// <summary>A cmdlet that gets images from a cloud's image service, and looks at them.</summary>
-public abstract class ImageServiceCmdlet : ImageUtilsCmdlet
+public abstract class ImageServiceCmdlet : GlanceCmdlet
 {
     // What was downloaded in a session, which other users' sessions do not see.
     private static readonly ConditionalWeakTable<ImageServiceSession, List<SavedGlanceImage>> s_saved = [];
@@ -20,11 +20,6 @@ public abstract class ImageServiceCmdlet : ImageUtilsCmdlet
     [Alias("ImageId", "Name")]
     [ValidateNotNullOrEmpty]
     public string[] Id { get; set; } = [];
-
-    /// <summary>The session; the last that was made, where none is named.</summary>
-    [Parameter]
-    [ValidateNotNull]
-    public ImageServiceSession? Session { get; set; }
 
     /// <summary>Refuse images that are not signed.</summary>
     [Parameter]
@@ -51,9 +46,6 @@ public abstract class ImageServiceCmdlet : ImageUtilsCmdlet
     [ValidateNotNull]
     public SafetyPolicy? Policy { get; set; }
 
-    /// <summary>The service, of the session that is used.</summary>
-    protected GlanceClient Client { get; private set; } = null!;
-
     /// <summary>Where certificates come from.</summary>
     protected CertificateTrust Trust { get; private set; } = new();
 
@@ -63,13 +55,7 @@ public abstract class ImageServiceCmdlet : ImageUtilsCmdlet
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        var session = Session ?? (SessionTable.Open is { Count: > 0 } open ? open[0] : null);
-        if (session is null)
-        {
-            ThrowTerminatingError(ErrorRecords.NotConnected());
-        }
-
-        Client = new GlanceClient(session!);
+        base.BeginProcessing();
         var policy = MakePolicy(Policy, null);
         EffectivePolicy = policy with
         {
@@ -81,13 +67,11 @@ public abstract class ImageServiceCmdlet : ImageUtilsCmdlet
         {
             Trust = new CertificateTrust
             {
-                Certificate = SigningCertificate is null ? null : Await(new ValueTask<
-                    System.Security.Cryptography.X509Certificates.X509Certificate2>(CertificateFile.ReadAsync(
-                        GetUnresolvedProviderPathFromPSPath(SigningCertificate), StopToken))),
-                Fetch = new CertificateStore(session!).FetchAsync,
-                TrustedCertificates = TrustedCertificate is null ? null : Await(new ValueTask<
-                    IReadOnlyList<System.Security.Cryptography.X509Certificates.X509Certificate2>>(
-                    CertificateFile.ReadAllAsync(GetUnresolvedProviderPathFromPSPath(TrustedCertificate), StopToken))),
+                Certificate = SigningCertificate is null ? null : Await(
+                    CertificateFile.ReadAsync(GetUnresolvedProviderPathFromPSPath(SigningCertificate), StopToken)),
+                Fetch = new CertificateStore(Client.Session).FetchAsync,
+                TrustedCertificates = TrustedCertificate is null ? null : Await(
+                    CertificateFile.ReadAllAsync(GetUnresolvedProviderPathFromPSPath(TrustedCertificate), StopToken)),
             };
         }
         catch (ImageUtilsException exception)

@@ -4,7 +4,6 @@ using ImageUtils.Glance;
 using ImageUtils.Inspection;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
-using ImageUtils.Qemu;
 
 namespace ImageUtils.PowerShell.Commands;
 
@@ -52,7 +51,7 @@ public sealed class ImportVolumeImageCommand : ImageServiceCmdlet
         var path = GetUnresolvedProviderPathFromPSPath(Destination);
         if (Directory.Exists(path))
         {
-            var image = Await(new ValueTask<GlanceImage>(Client.FindAsync(id, StopToken)));
+            var image = Await(Client.FindAsync(id, StopToken));
             path = Path.Join(path, $"{image.Id}.{Format.ToName()}");
         }
 

@@ -125,7 +125,7 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
-        if ((Session ?? SessionTable.Open.FirstOrDefault()) is not { } session)
+        if ((Session ?? SessionTable.Default) is not { } session)
         {
             ThrowTerminatingError(ErrorRecords.NotConnected());
             return;

@@ -29,7 +29,7 @@ public sealed class SaveGlanceImageCommand : ImageServiceCmdlet
         var path = GetUnresolvedProviderPathFromPSPath(Destination);
         if (Directory.Exists(path))
         {
-            path = Path.Join(path, Await(new ValueTask<GlanceImage>(Client.FindAsync(id, StopToken))).Id);
+            path = Path.Join(path, Await(Client.FindAsync(id, StopToken)).Id);
         }
 
         if (!ShouldProcess(path, $"Download the image {id}"))
