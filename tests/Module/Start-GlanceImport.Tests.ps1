@@ -18,7 +18,9 @@ Describe 'Start-GlanceImport without a session' {
 Describe 'Start-GlanceImport' -Skip:(-not $hasCloud) {
     BeforeAll {
         $cloud = Start-OpenStackCloud
-        $session = Connect-ImageService -Endpoint $cloud.open_glance
+        # Imports need somebody whom Glance knows.
+        $env:OS_CLIENT_CONFIG_FILE = $cloud.clouds
+        $session = Connect-ImageService test
         $tag = "pester-$(New-Guid)"
         $image = New-CloudImage $session "$tag-a" $tag
         $file = "$root/tests/data/disk.qcow2"
@@ -27,6 +29,7 @@ Describe 'Start-GlanceImport' -Skip:(-not $hasCloud) {
     AfterAll {
         $false, $true | ForEach-Object { Get-GlanceImage -Tag $tag -Hidden:$_ } | Remove-GlanceImage -Force -Confirm:$false
         Get-ImageServiceSession -All | Disconnect-ImageService
+        $env:OS_CLIENT_CONFIG_FILE = $null
         Stop-OpenStackCloud $cloud
     }
 
