@@ -73,6 +73,13 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
             $made = Invoke-RestMethod "$glance/v2/images" -Method Post -ContentType application/json -Body (
                 @{ name = 'server'; disk_format = 'qcow2'; container_format = 'bare' } | ConvertTo-Json)
             $null = Invoke-RestMethod "$glance/v2/images/$($made.id)/file" -Method Put -InFile disk.qcow2 -ContentType application/octet-stream
+            $mirror = "$glance/v2/schemas"
+            $session = Connect-ImageService member
+            $property = @{ os_distro = 'debian'; old_note = 'none' }
+            $null = 'web-image', 'old-image', 'new-image' | ForEach-Object { New-CloudImage $session $_ example }
+            New-CloudImage $session web-server example |
+                Start-GlanceImport -Session $session -Path disk.qcow2 -Wait |
+                Set-GlanceImage -Property $property -Session $session
         }
 
         $names = 'System.Security.Cryptography.X509Certificates'
@@ -113,6 +120,11 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
 
     AfterAll {
         $env:XDG_CONFIG_HOME = $configurationHome
+        if ($cloud) {
+            $session = Connect-ImageService member
+            $false, $true | ForEach-Object { Get-GlanceImage -Tag example -Hidden:$_ -Session $session } |
+                Remove-GlanceImage -Force -Confirm:$false -Session $session
+        }
         Pop-Location
         Get-ImageServiceSession -All | Disconnect-ImageService
         if ($cloud) {
@@ -127,7 +139,7 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         }
         $ErrorActionPreference = 'Stop'
         $output = & ([scriptblock]::Create($Code))
-        # An example that decides, or only asks what would be done, may be silent.
-        if ($Code -notmatch '^if|-WhatIf') { $output | Should -Not -BeNullOrEmpty }
+        # An example that decides, deletes, or only asks what would be done, may be silent.
+        if ($Code -notmatch '^if|-WhatIf|Remove-') { $output | Should -Not -BeNullOrEmpty }
     }
 }

@@ -27,3 +27,11 @@ function Stop-OpenStackCloud($Cloud) {
         $Cloud.Process.WaitForExit()
     }
 }
+
+# A new image, which has no data: of the format qcow2, with a tag of its own by which it is found and removed.
+function New-CloudImage($Session, $Name, $Tag) {
+    $image = [ImageUtils.Glance.NewGlanceImage]@{
+        Name = $Name; DiskFormat = 'qcow2'; ContainerFormat = 'bare'; Tags = [string[]]$Tag
+    }
+    [ImageUtils.Glance.GlanceClient]::new($Session).CreateAsync($image).GetAwaiter().GetResult()
+}
