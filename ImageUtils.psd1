@@ -15,6 +15,7 @@
     AliasesToExport      = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Clear-ImageTemporaryFile'
         'Compare-DiskImage'
         'Connect-ImageService'
         'Convert-DiskImage'
@@ -28,6 +29,7 @@
         'Get-QemuImageVersion'
         'Get-VhdChain'
         'Get-VhdImage'
+        'Import-VolumeImage'
         'Measure-DiskImage'
         'Merge-VhdChain'
         'New-DiskImage'
@@ -35,9 +37,11 @@
         'New-ImageSignature'
         'New-VhdImage'
         'Optimize-VhdImage'
+        'Publish-VolumeImage'
         'Repair-VhdChain'
         'Resize-DiskImage'
         'Resize-VhdImage'
+        'Save-GlanceImage'
         'Select-ImageProperty'
         'Set-ImageUtilsConfiguration'
         'Set-VhdParent'
