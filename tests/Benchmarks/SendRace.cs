@@ -9,7 +9,7 @@ namespace ImageUtils.Benchmarks;
 internal static class SendRace
 {
     private const long Terabyte = 1L << 40;
-    private const long MostSent = 4L << 30;
+    private const long MostSent = 2L << 30;
 
     internal static int Run(ReadOnlySpan<string> arguments)
     {
@@ -32,7 +32,8 @@ internal static class SendRace
         WriteIslands(scattered, 2 * Terabyte, islands);
         foreach (var format in new[] { "qcow2", "vmdk", "vdi", "vhdx" })
         {
-            var measured = Programs.Measure(Environment.ProcessPath!, [Sending.Name, scattered, format, "-", $"{MostSent}"]);
+            var measured = Programs.Measure(
+                Environment.ProcessPath!, [Sending.Name, scattered, format, "-", $"{MostSent}"]);
             rows.Add(
             [
                 $"2 TiB, {islands} islands, the first {ResultPage.Mebibytes(MostSent)} as {format}", "", "",
@@ -42,9 +43,11 @@ internal static class SendRace
 
         ResultPage.Publish(
             "sending",
-            $"{ResultPage.Machine()}; {MachineDisk.Describe(options, disk)}. Medians of {options.Number("--pairs", 3)}; "
-            + $"load at the start {File.ReadAllText("/proc/loadavg").Split(' ')[0]}:\n\n"
-            + ResultPage.Table(["what", "convert + sha512sum + curl", "of which convert", "ours", "ratio", "peak memory"], rows),
+            $"{ResultPage.Machine()}; {MachineDisk.Describe(options, disk)}. "
+            + $"Medians of {options.Number("--pairs", 3)}; "
+            + $"load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}:\n\n"
+            + ResultPage.Table(
+                ["what", "convert + sha512sum + curl", "of which convert", "ours", "ratio", "peak memory"], rows),
             options.Has("--write"));
         return 0;
     }

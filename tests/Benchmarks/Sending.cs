@@ -6,7 +6,9 @@ using ImageUtils.Streaming;
 
 namespace ImageUtils.Benchmarks;
 
-/// <summary>One image that is sent while it is made, and hashed on the way: a process of its own, to be measured.</summary>
+/// <summary>
+/// One image that is sent while it is made, and hashed on the way: a process of its own, to be measured.
+/// </summary>
 internal static class Sending
 {
     internal const string Name = "send-one";
@@ -47,7 +49,8 @@ internal static class Sending
 
         Console.WriteLine(
             $"{target.Length} bytes, {target.TemporaryBytes} temporary, planned in {planned.TotalSeconds:F2} s, all in "
-            + $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F2} s, {Convert.ToHexStringLower(hash.GetHashAndReset())}");
+            + $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F2} s, "
+            + $"{Convert.ToHexStringLower(hash.GetHashAndReset())}");
         return 0;
     }
 

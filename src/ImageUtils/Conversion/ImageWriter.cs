@@ -40,9 +40,9 @@ public abstract class ImageWriter
     internal virtual long? FullLength => null;
 
     /// <summary>
-    /// Has the file written in ascending order from its first byte to its last, for a sink that cannot go back, where the
-    /// format has a way to say at the end what is known only there. Called before <see cref="BeginAsync"/>; such a run
-    /// cannot be taken up again.
+    /// Has the file written in ascending order from its first byte to its last, for a sink that cannot go back, where
+    /// the format has a way to say at the end what is known only there. Called before <see cref="BeginAsync"/>; such a
+    /// run cannot be taken up again.
     /// </summary>
     /// <returns>Whether it will be.</returns>
     internal virtual bool TryAppend() => false;

@@ -9,9 +9,10 @@ namespace ImageUtils.Glance;
 /// that hold for the old image only.
 /// </summary>
 /// <remarks>
-/// The namespaces are Cinder's (<c>GLANCE_RESERVED_NAMESPACES</c>): what another image's signature says must not be said of
-/// this one. The attributes are those of the image API v2, with the two under which Cinder keeps an image's id and name in
-/// a volume's image metadata: they are no properties, and have parameters of their own where they can be set.
+/// The namespaces are Cinder's (<c>GLANCE_RESERVED_NAMESPACES</c>): what another image's signature says must not be
+/// said of this one. The attributes are those of the image API v2, with the two under which Cinder keeps an image's id
+/// and name in a volume's image metadata: they are no properties, and have parameters of their own where they can be
+/// set.
 /// </remarks>
 public static class ImagePropertyFilter
 {
@@ -20,13 +21,15 @@ public static class ImagePropertyFilter
 
     private static readonly FrozenSet<string> s_attributes = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
-        "checksum", "container_format", "created_at", "deleted", "deleted_at", "direct_url", "disk_format", "file", "id",
-        "image_id", "image_name", "location", "locations", "min_disk", "min_ram", "name", "os_hash_algo", "os_hash_value",
+        "checksum", "container_format", "created_at", "deleted", "deleted_at", "direct_url", "disk_format", "file",
+        "id", "image_id", "image_name", "location", "locations", "min_disk", "min_ram", "name", "os_hash_algo",
+        "os_hash_value",
         "os_hidden", "owner", "protected", "schema", "self", "size", "status", "stores", "tags", "updated_at",
         "virtual_size", "visibility");
 
     /// <summary>Prefixes of names that are never passed on, whatever is configured.</summary>
-    public static IReadOnlyList<string> ReservedNamespaces { get; } = ["os_glance", "img_signature", "signature_verified"];
+    public static IReadOnlyList<string> ReservedNamespaces { get; } =
+        ["os_glance", "img_signature", "signature_verified"];
 
     /// <summary>Whether a name is an attribute of an image, and no property.</summary>
     public static bool IsAttribute(string name) => s_attributes.Contains(name);
@@ -40,7 +43,8 @@ public static class ImagePropertyFilter
 
     /// <summary>The properties that a new image may be given, in their order.</summary>
     /// <param name="metadata">
-    /// Names and values of an image's or a volume's metadata; what is nested below <c>properties</c> is treated likewise.
+    /// Names and values of an image's or a volume's metadata; what is nested below <c>properties</c> is treated
+    /// likewise.
     /// </param>
     /// <param name="furtherNamespaces">Prefixes beside <see cref="ReservedNamespaces"/>.</param>
     /// <param name="removed">Receives the names that were left out.</param>

@@ -26,8 +26,8 @@ internal static class Crc32
     /// <param name="secondLength">The second one's length in bytes.</param>
     internal static uint Combine(uint first, uint second, long secondLength)
     {
-        // Each zero byte behind the first run multiplies its remainder by x^8. With zeros as long as the second run, the
-        // registers can be added: the inversions at begin and end cancel out.
+        // Each zero byte behind the first run multiplies its remainder by x^8. With zeros as long as the second run,
+        // the registers can be added: the inversions at begin and end cancel out.
         var factor = 1u << 31;
         var power = 1u << 23;
         for (; secondLength > 0; secondLength >>= 1)

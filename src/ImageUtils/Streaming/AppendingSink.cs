@@ -2,7 +2,9 @@ using ImageUtils.IO;
 
 namespace ImageUtils.Streaming;
 
-/// <summary>Where a writer writes that writes in ascending order: what comes goes out at once, and zeros between.</summary>
+/// <summary>
+/// Where a writer writes that writes in ascending order: what comes goes out at once, and zeros between.
+/// </summary>
 /// <param name="line">Where it goes out.</param>
 internal sealed class AppendingSink(SendLine line) : IByteSink
 {

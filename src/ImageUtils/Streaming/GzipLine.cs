@@ -5,8 +5,8 @@ using ImageUtils.IO;
 namespace ImageUtils.Streaming;
 
 /// <summary>
-/// One gzip member whose parts are compressed in parallel: each ends at a byte's border and refers to nothing before it,
-/// so that they follow each other as one deflate stream (RFC 1951, section 3.2.4; RFC 1952).
+/// One gzip member whose parts are compressed in parallel: each ends at a byte's border and refers to nothing before
+/// it, so that they follow each other as one deflate stream (RFC 1951, section 3.2.4; RFC 1952).
 /// </summary>
 /// <param name="level">How hard it is tried.</param>
 internal sealed class GzipLine(CompressionLevel level)

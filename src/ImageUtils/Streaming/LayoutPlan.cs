@@ -4,13 +4,13 @@ using ImageUtils.IO;
 namespace ImageUtils.Streaming;
 
 /// <summary>
-/// A whole file before it exists: what a writer wrote in a dry run, and which ranges of the guest's disk lie where. It can
-/// be read in the file's order as often as it is wanted.
+/// A whole file before it exists: what a writer wrote in a dry run, and which ranges of the guest's disk lie where. It
+/// can be read in the file's order as often as it is wanted.
 /// </summary>
 /// <remarks>
-/// Writers place data at ascending offsets, and most of their tables behind or before it: what comes in order takes a few
-/// bytes each in one log; what belongs before that (tables that are complete only after their data, headers) is in another
-/// one, without its zeros, and sorted in the end. Both go to a temporary file where they become long.
+/// Writers place data at ascending offsets, and most of their tables behind or before it: what comes in order takes a
+/// few bytes each in one log; what belongs before that (tables that are complete only after their data, headers) is in
+/// another one, without its zeros, and sorted in the end. Both go to a temporary file where they become long.
 /// </remarks>
 /// <param name="directory">Where temporary files would be.</param>
 /// <param name="limit">How much each log keeps in memory, in bytes.</param>
@@ -107,7 +107,8 @@ internal sealed class LayoutPlan(string directory, long limit = LayoutPlan.Defau
 
     /// <summary>The file's parts, in its order; what is between them, and behind the last, is zero.</summary>
     /// <exception cref="InvalidOperationException">Parts lie one over the other.</exception>
-    internal async IAsyncEnumerable<LayoutSegment> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    internal async IAsyncEnumerable<LayoutSegment> ReadAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var tables = _tables.Read();
         var next = 0;
@@ -169,7 +170,8 @@ internal sealed class LayoutPlan(string directory, long limit = LayoutPlan.Defau
         if (segment.HostOffset < position)
         {
             throw new InvalidOperationException(
-                $"The file has been laid out twice at host offset {segment.HostOffset}: what is there ends at {position}.");
+                $"The file has been laid out twice at host offset {segment.HostOffset}: what is there ends at "
+                + $"{position}.");
         }
 
         position = segment.HostOffset + segment.Length;
@@ -210,7 +212,8 @@ internal sealed class LayoutPlan(string directory, long limit = LayoutPlan.Defau
         await _tables.AppendAsync(_packed.AsMemory(0, length), cancellationToken).ConfigureAwait(false);
     }
 
-    private async IAsyncEnumerable<LayoutSegment> ReadLogAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<LayoutSegment> ReadLogAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var log = _log.Read();
         var (host, guest) = (0L, 0L);

@@ -95,7 +95,8 @@ internal sealed class SendBlock : IDisposable
                 }
 
                 await reader.ReadAsync(
-                    piece.Extents, piece.GuestOffset, _data.Memory.Slice(piece.Position, piece.Length), cancellationToken)
+                    piece.Extents, piece.GuestOffset, _data.Memory.Slice(piece.Position, piece.Length),
+                    cancellationToken)
                     .ConfigureAwait(false);
             }
             else

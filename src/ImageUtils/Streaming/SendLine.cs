@@ -75,7 +75,8 @@ internal sealed class SendLine
             Guard(async token => sent = await self.SendAsync(token).ConfigureAwait(false)),
         };
         tasks.AddRange(Enumerable.Range(0, workers).Select(_ => Guard(self.WorkAsync)));
-        tasks.AddRange(observers.Select((observer, index) => Guard(token => self.ObserveAsync(index, observer, token))));
+        tasks.AddRange(observers.Select(
+            (observer, index) => Guard(token => self.ObserveAsync(index, observer, token))));
         await Task.WhenAll(tasks).ConfigureAwait(false);
         blocks.ForEach(block => block.Dispose());
         cancellationToken.ThrowIfCancellationRequested();
@@ -176,7 +177,8 @@ internal sealed class SendLine
         _work.Writer.TryWrite(block);
     }
 
-    private async Task DescribeAsync(Func<SendLine, CancellationToken, Task> describe, CancellationToken cancellationToken)
+    private async Task DescribeAsync(
+        Func<SendLine, CancellationToken, Task> describe, CancellationToken cancellationToken)
     {
         await describe(this, cancellationToken).ConfigureAwait(false);
         var last = _open ?? await OpenAsync(cancellationToken).ConfigureAwait(false);

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ImageUtils.Streaming;
 
 /// <summary>
-/// Tables without their zeros: for each 4096 bytes a mask of 64 bits, and of its 64 pieces of 64 bytes those that are not
-/// zero. Tables of a disk with little data are little that way.
+/// Tables without their zeros: for each 4096 bytes a mask of 64 bits, and of its 64 pieces of 64 bytes those that are
+/// not zero. Tables of a disk with little data are little that way.
 /// </summary>
 internal static class SparseBytes
 {

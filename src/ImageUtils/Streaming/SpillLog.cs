@@ -22,7 +22,8 @@ internal sealed class SpillLog(string directory, long limit) : IDisposable
     internal long TemporaryBytes { get; private set; }
 
     /// <summary>Adds bytes.</summary>
-    /// <exception cref="Errors.ImageWriteException">The temporary file cannot be made, or its file system is full.</exception>
+    /// <exception cref="Errors.ImageWriteException">The temporary file cannot be made, or its file system is
+    /// full.</exception>
     internal async ValueTask AppendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         while (bytes.Length > 0)

@@ -9,10 +9,10 @@ namespace ImageUtils.Streaming;
 /// An image that is made while it is sent, from its first byte to its last, with no file of it: an upload's body.
 /// </summary>
 /// <remarks>
-/// What is not compressed is planned: the source is searched for zeros, the writer runs over a sink that keeps its tables
-/// and where data would lie, and then all goes out in the file's order; the length is known before. A streamOptimized VMDK
-/// is written in order, and goes out as it is made. The tables of a compressed qcow2 come before the data on whose lengths
-/// they depend: that one is made in a temporary file first.
+/// What is not compressed is planned: the source is searched for zeros, the writer runs over a sink that keeps its
+/// tables and where data would lie, and then all goes out in the file's order; the length is known before. A
+/// streamOptimized VMDK is written in order, and goes out as it is made. The tables of a compressed qcow2 come before
+/// the data on whose lengths they depend: that one is made in a temporary file first.
 /// </remarks>
 internal sealed class StreamedTarget : IDisposable
 {
@@ -51,7 +51,8 @@ internal sealed class StreamedTarget : IDisposable
     /// <param name="request">What is asked for.</param>
     /// <param name="cancellationToken">Ends the work; nothing is left then.</param>
     /// <exception cref="UnsupportedImageException">The format is not written natively.</exception>
-    /// <exception cref="ImageOptionException">The format does not have an option, or it makes no sense here.</exception>
+    /// <exception cref="ImageOptionException">The format does not have an option, or it makes no sense
+    /// here.</exception>
     /// <exception cref="ImageFormatException">The source is damaged.</exception>
     /// <exception cref="ImageFileException">The source cannot be read.</exception>
     /// <exception cref="ImageWriteException">There is no room for a temporary file.</exception>
@@ -136,7 +137,8 @@ internal sealed class StreamedTarget : IDisposable
                 _source, writer.UnitSize,
                 async (start, length, token) =>
                 {
-                    end = await PlaceAsync(writer, plan, Math.Max(start, end), start + length, token).ConfigureAwait(false);
+                    end = await PlaceAsync(writer, plan, Math.Max(start, end), start + length, token)
+                        .ConfigureAwait(false);
                 },
                 _request.OnPlanned, cancellationToken).ConfigureAwait(false);
         }

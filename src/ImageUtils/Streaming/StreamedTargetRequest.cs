@@ -12,7 +12,9 @@ internal sealed record StreamedTargetRequest
     /// <summary>What it is like; <see cref="WriterOptions.VirtualSize"/> is set from the source.</summary>
     internal WriterOptions Target { get; init; } = new() { VirtualSize = 0 };
 
-    /// <summary>Whether the file goes out within gzip (Glance's container format <c>compressed</c>), and how hard it is tried.</summary>
+    /// <summary>
+    /// Whether the file goes out within gzip (Glance's container format <c>compressed</c>), and how hard it is tried.
+    /// </summary>
     internal CompressionLevel? Gzip { get; init; }
 
     /// <summary>Where temporary files go, where one is needed; null: the system's directory for them.</summary>

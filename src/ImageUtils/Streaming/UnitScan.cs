@@ -117,7 +117,9 @@ internal sealed class UnitScan
                     else
                     {
                         // What is compressed is decompressed as a whole anyway.
-                        step[0] = part.Kind == ExtentKind.Compressed ? part : part.Slice(0, Math.Min(part.Length, Step));
+                        step[0] = part.Kind == ExtentKind.Compressed
+                            ? part
+                            : part.Slice(0, Math.Min(part.Length, Step));
                         await LookAsync(chunk, step, cancellationToken).ConfigureAwait(false);
                     }
 
@@ -131,7 +133,8 @@ internal sealed class UnitScan
             }
         }
 
-        private async ValueTask LookAsync(Chunk chunk, IReadOnlyList<Extent> extents, CancellationToken cancellationToken)
+        private async ValueTask LookAsync(
+            Chunk chunk, IReadOnlyList<Extent> extents, CancellationToken cancellationToken)
         {
             await _reader.ReadAsync(extents, chunk.GuestOffset, chunk.Data, cancellationToken).ConfigureAwait(false);
             foreach (var extent in extents)

@@ -1,6 +1,8 @@
 namespace ImageUtils.Streaming;
 
-/// <summary>Numbers in as many bytes as they need: seven bits in each, the lowest first, the highest bit where more follow.</summary>
+/// <summary>
+/// Numbers in as many bytes as they need: seven bits in each, the lowest first, the highest bit where more follow.
+/// </summary>
 internal static class VariableNumber
 {
     /// <summary>The most bytes that one takes.</summary>

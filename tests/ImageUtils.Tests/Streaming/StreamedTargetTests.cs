@@ -9,7 +9,7 @@ using ImageUtils.Tests.Support;
 namespace ImageUtils.Tests.Streaming;
 
 /// <summary>Images that are made while they are sent, from the first byte to the last.</summary>
-public sealed class StreamedTargetTests : IDisposable
+public sealed partial class StreamedTargetTests : IDisposable
 {
     private static readonly Guid s_id = new("6c2c3a1e-0d5b-4f0a-9c11-7d9a3b1f5e42");
     private static readonly DateTimeOffset s_time = new(2024, 5, 17, 12, 0, 0, TimeSpan.Zero);
@@ -23,7 +23,11 @@ public sealed class StreamedTargetTests : IDisposable
         get
         {
             var pairs = new TheoryData<string, string>();
-            foreach (var source in new[] { "qcow2 -c", "vpc -o force_size=on", "vmdk -o subformat=streamOptimized" })
+            string[] sources =
+            [
+                "qcow2 -c", "qcow2 -c -S 0", "vpc -o force_size=on", "vmdk -o subformat=streamOptimized",
+            ];
+            foreach (var source in sources)
             {
                 foreach (var kind in new[] { "raw", "qcow2", "qcow2-v2", "vhd", "vhdx", "vmdk", "vmdk-stream", "vdi" })
                 {
@@ -49,11 +53,9 @@ public sealed class StreamedTargetTests : IDisposable
 
     [Theory]
     [InlineData(1)]
-    [InlineData(511)]
     [InlineData(512)]
-    [InlineData(SendBlock.Size)]
     [InlineData((64 << 10) + 1)]
-    [InlineData((2 * SendBlock.Size) + 513)]
+    [InlineData(SendBlock.Size + 513)]
     public async Task Disks_of_any_size_are_sent(int length)
     {
         var disk = new byte[length];
@@ -92,6 +94,16 @@ public sealed class StreamedTargetTests : IDisposable
         }
 
         Assert.True((await SendAsync("qcow2")).Bytes.Length < 1 << 20);
+    }
+
+    [Fact]
+    public async Task A_disk_of_nothing_but_zeros_is_sent()
+    {
+        await File.WriteAllBytesAsync(Source, new byte[(4 << 20) + 512]);
+        foreach (var kind in SampleDisk.Kinds.Keys)
+        {
+            await AssertIsAsConvertedAsync(kind);
+        }
     }
 
     [SkippableTheory]
@@ -233,92 +245,6 @@ public sealed class StreamedTargetTests : IDisposable
     }
 
     [Fact]
-    public async Task A_source_that_changes_keeps_the_last_bytes_from_being_sent()
-    {
-        await File.WriteAllBytesAsync(Source, SampleDisk.Make());
-        foreach (var kind in SampleDisk.Kinds.Keys)
-        {
-            using var source = await ImageOpener.OpenAsync(Source);
-            using var target = await StreamedTarget.PlanAsync(source, RequestOf(kind), default);
-            File.SetLastWriteTimeUtc(Source, File.GetLastWriteTimeUtc(Source).AddSeconds(1));
-            var sent = new MemoryStream();
-            await Assert.ThrowsAsync<SourceChangedException>(() => target.WriteToAsync(sent, []));
-            Assert.True(sent.Length < (target.Length ?? long.MaxValue));
-        }
-    }
-
-    [Fact]
-    public async Task A_source_that_is_cut_short_meanwhile_fails()
-    {
-        await File.WriteAllBytesAsync(Source, SampleDisk.Make());
-        using var source = await ImageOpener.OpenAsync(Source);
-        using var target = await StreamedTarget.PlanAsync(source, RequestOf("qcow2"), default);
-        using (var file = File.OpenWrite(Source))
-        {
-            file.SetLength(1 << 20);
-        }
-
-        await Assert.ThrowsAsync<ImageFileException>(() => target.WriteToAsync(Stream.Null, []));
-    }
-
-    [Theory]
-    [InlineData("raw")]
-    [InlineData("qcow2")]
-    [InlineData("vmdk-stream")]
-    public async Task A_receiver_that_has_gone_ends_everything(string kind)
-    {
-        await File.WriteAllBytesAsync(Source, SampleDisk.Make());
-        using var source = await ImageOpener.OpenAsync(Source);
-        using var target = await StreamedTarget.PlanAsync(source, RequestOf(kind), default);
-        var breaking = new FailingStream(100_000);
-        var failure = await Assert.ThrowsAsync<IOException>(
-            () => target.WriteToAsync(breaking, [_ => { }]).WaitAsync(TimeSpan.FromSeconds(10)));
-        Assert.Equal("Broken pipe", failure.Message);
-    }
-
-    [Theory]
-    [InlineData("raw")]
-    [InlineData("qcow2")]
-    [InlineData("vmdk-stream")]
-    public async Task Cancelling_ends_a_send_to_a_receiver_that_takes_nothing(string kind)
-    {
-        await File.WriteAllBytesAsync(Source, SampleDisk.Make(length: 40 << 20));
-        using var source = await ImageOpener.OpenAsync(Source);
-        using var target = await StreamedTarget.PlanAsync(source, RequestOf(kind), default);
-        using var stop = new CancellationTokenSource();
-        var sending = target.WriteToAsync(new FailingStream(100_000, waits: true), [], null, stop.Token);
-        await Task.Delay(50);
-        Assert.False(sending.IsCompleted);
-        await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sending.WaitAsync(TimeSpan.FromSeconds(10)));
-    }
-
-    [Fact]
-    public async Task Cancelling_ends_the_search_for_zeros_and_leaves_nothing()
-    {
-        await File.WriteAllBytesAsync(Source, SampleDisk.Make());
-        foreach (var kind in new[] { "qcow2", "qcow2-zlib" })
-        {
-            using var source = await ImageOpener.OpenAsync(Source);
-            using var stop = new CancellationTokenSource();
-            var request = RequestOf(kind) with { OnPlanned = _ => stop.Cancel() };
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(
-                () => StreamedTarget.PlanAsync(source, request, stop.Token));
-            Assert.Equal(["source"], _directory.Names());
-        }
-    }
-
-    [Fact]
-    public async Task A_failure_of_one_that_looks_on_ends_the_send()
-    {
-        await File.WriteAllBytesAsync(Source, SampleDisk.Make());
-        using var source = await ImageOpener.OpenAsync(Source);
-        using var target = await StreamedTarget.PlanAsync(source, RequestOf("qcow2"), default);
-        await Assert.ThrowsAsync<InvalidDataException>(
-            () => target.WriteToAsync(Stream.Null, [_ => { }, _ => throw new InvalidDataException()]));
-    }
-
-    [Fact]
     public async Task An_image_that_is_sent_has_no_backing_file()
     {
         await File.WriteAllBytesAsync(Source, SampleDisk.Make());
@@ -356,16 +282,16 @@ public sealed class StreamedTargetTests : IDisposable
             opened, (change ?? (request => request))(RequestOf(kind)), default);
         var stream = new MemoryStream();
         using var sha512 = IncrementalHash.CreateHash(HashAlgorithmName.SHA512);
-        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+        using var sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var reported = 0L;
         var count = await target.WriteToAsync(
-            stream, [sha512.AppendData, md5.AppendData], sent => reported = sent);
+            stream, [sha512.AppendData, sha256.AppendData], sent => reported = sent);
         var bytes = stream.ToArray();
         Assert.Equal(bytes.Length, count);
         Assert.Equal(bytes.Length, reported);
         Assert.Equal(target.Length ?? bytes.Length, bytes.Length);
         Assert.Equal(SHA512.HashData(bytes), sha512.GetHashAndReset());
-        Assert.Equal(MD5.HashData(bytes), md5.GetHashAndReset());
+        Assert.Equal(SHA256.HashData(bytes), sha256.GetHashAndReset());
         return (bytes, target.Length, target.TemporaryBytes);
     }
 
@@ -374,7 +300,9 @@ public sealed class StreamedTargetTests : IDisposable
         var file = _directory["converted"];
         var request = SampleDisk.Request(Source, file, kind) with
         {
-            Target = Fixed(kind), Overwrite = true, Source = Options(),
+            Target = Fixed(kind),
+            Overwrite = true,
+            Source = Options(),
         };
         await ImageConverter.ConvertAsync(request);
         var expected = await File.ReadAllBytesAsync(file);
@@ -409,24 +337,4 @@ public sealed class StreamedTargetTests : IDisposable
             },
         },
     };
-
-    private sealed class FailingStream(int room, bool waits = false) : MemoryStream
-    {
-        public override async ValueTask WriteAsync(
-            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            if (Length + buffer.Length <= room)
-            {
-                await base.WriteAsync(buffer, cancellationToken);
-                return;
-            }
-
-            if (waits)
-            {
-                await Task.Delay(Timeout.Infinite, cancellationToken);
-            }
-
-            throw new IOException("Broken pipe");
-        }
-    }
 }
