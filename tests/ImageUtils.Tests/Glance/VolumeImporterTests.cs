@@ -1,4 +1,3 @@
-using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Glance;
 using ImageUtils.Keystone;
@@ -199,7 +198,7 @@ public sealed class VolumeImporterTests : IDisposable
         return _directory["made"];
     }
 
-    private string Gzip(string path)
+    private static string Gzip(string path)
     {
         using var source = File.OpenRead(path);
         using var target = new System.IO.Compression.GZipStream(
