@@ -15,6 +15,8 @@ using ImageUtils.Benchmarks.Fuzzing;
 //     [--imageutils PROGRAM] [--write]                kills merges of VHD chains at random moments; 1 on any loss
 // dotnet run -c Release --project tests/Benchmarks -- sending [--disk FILE] [--directory DIRECTORY] [--pairs 3] [--islands N]
 //     uploads while the image is made, beside qemu-img convert, sha512sum and curl -T
+// dotnet run -c Release --project tests/Benchmarks -- imports [--disk FILE] [--directory DIRECTORY] [--pairs 3] [--write]
+//     volumes of images of a real Glance in one pass, beside curl, sha512sum, qemu-img info and convert
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
@@ -41,6 +43,16 @@ if (args is ["sending", ..])
 if (args is [Sending.Name, _, _, _, ..])
 {
     return await Sending.RunAsync(args.AsMemory(1));
+}
+
+if (args is ["imports", ..])
+{
+    return ImportRace.Run(args.AsSpan(1));
+}
+
+if (args is [ImportRace.One, _, _, _, _])
+{
+    return await ImportRace.RunOneAsync(args.AsMemory(1));
 }
 
 if (args is ["torture", ..])
