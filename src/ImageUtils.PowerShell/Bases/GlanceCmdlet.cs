@@ -22,7 +22,7 @@ public abstract class GlanceCmdlet : ImageUtilsCmdlet
         {
             if (_client is null)
             {
-                var session = Session ?? SessionTable.Open.FirstOrDefault();
+                var session = Session ?? (SessionTable.Open is [var first, ..] ? first : null);
                 if (session is null)
                 {
                     ThrowTerminatingError(ErrorRecords.NotConnected());

@@ -23,7 +23,8 @@ public abstract class GlanceCompleter : IArgumentCompleter
         IDictionary fakeBoundParameters)
     {
         var session = (fakeBoundParameters["Session"] as PSObject)?.BaseObject as ImageServiceSession
-            ?? fakeBoundParameters["Session"] as ImageServiceSession ?? SessionTable.Open.FirstOrDefault();
+            ?? fakeBoundParameters["Session"] as ImageServiceSession
+            ?? (SessionTable.Open is [var first, ..] ? first : null);
         if (session is null)
         {
             return [];

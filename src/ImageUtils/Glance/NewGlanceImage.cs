@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace ImageUtils.Glance;
 
 /// <summary>What a new image is to be. What is null is left to Glance.</summary>

@@ -145,7 +145,7 @@ public sealed class GlanceUploadFaultTests
     [InlineData(true)]
     public async Task What_the_writer_throws_comes_out_as_it_is(bool isFileError)
     {
-        var thrown = isFileError ? new IOException("the disk is away") : new Exception("something else");
+        var thrown = isFileError ? new IOException("the disk is away") : (Exception)new InvalidDataException("something else");
         using var server = new ScriptedServer(async (_, stream) =>
         {
             await ContinueAsync(stream);
