@@ -15,6 +15,7 @@
     AliasesToExport      = @()
     VariablesToExport    = @()
     CmdletsToExport      = @(
+        'Clear-ImageTemporaryFile'
         'Compare-DiskImage'
         'Connect-ImageService'
         'Convert-DiskImage'
@@ -32,6 +33,7 @@
         'Get-QemuImageVersion'
         'Get-VhdChain'
         'Get-VhdImage'
+        'Import-VolumeImage'
         'Measure-DiskImage'
         'Merge-VhdChain'
         'New-DiskImage'
@@ -39,10 +41,13 @@
         'New-ImageSignature'
         'New-VhdImage'
         'Optimize-VhdImage'
+        'Publish-VolumeImage'
         'Remove-GlanceImage'
         'Repair-VhdChain'
         'Resize-DiskImage'
         'Resize-VhdImage'
+        'Save-GlanceImage'
+        'Select-ImageProperty'
         'Set-GlanceImage'
         'Set-ImageUtilsConfiguration'
         'Set-VhdParent'

@@ -80,6 +80,10 @@ internal static class ErrorRecords
             + "name another directory."),
         "DestinationIsTaken", ErrorCategory.ResourceExists, source);
 
+    internal static ErrorRecord ImportOrDirect() => new(
+        new PSArgumentException("-Import and -Direct exclude each other. Use one of them."),
+        "ImportOrDirect", ErrorCategory.InvalidArgument, null);
+
     internal static ErrorRecord NotConnected() => new(
         new PSInvalidOperationException("There is no session with an image service. Make one with Connect-ImageService."),
         "NotConnected", ErrorCategory.ConnectionError, null);
@@ -129,6 +133,8 @@ internal static class ErrorRecords
             CloudConfigurationProblem.UnsupportedMethod => ErrorCategory.NotImplemented,
             _ => ErrorCategory.InvalidArgument,
         },
+        ImageUnacceptableException => ErrorCategory.SecurityError,
+        ImageHashMismatchException => ErrorCategory.InvalidData,
         AuthenticationFailedException => ErrorCategory.AuthenticationError,
         ImageNotFoundInGlanceException or GlanceStoreNotFoundException => ErrorCategory.ObjectNotFound,
         ImageNameAmbiguousException or ImportMethodException => ErrorCategory.InvalidArgument,

@@ -13,6 +13,8 @@ using ImageUtils.Benchmarks.Fuzzing;
 //     merges of a VHD chain beside vhd-util
 // dotnet run -c Release --project tests/Benchmarks -- chains [1000] [--directory DIRECTORY] [--seed N]
 //     [--imageutils PROGRAM] [--write]                kills merges of VHD chains at random moments; 1 on any loss
+// dotnet run -c Release --project tests/Benchmarks -- sending [--disk FILE] [--directory DIRECTORY] [--pairs 3] [--islands N]
+//     uploads while the image is made, beside qemu-img convert, sha512sum and curl -T
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
@@ -29,6 +31,16 @@ if (args is ["conversion", ..])
 if (args is ["memory", ..])
 {
     return MemoryPeaks.Run(args.AsSpan(1));
+}
+
+if (args is ["sending", ..])
+{
+    return SendRace.Run(args.AsSpan(1));
+}
+
+if (args is [Sending.Name, _, _, _, ..])
+{
+    return await Sending.RunAsync(args.AsMemory(1));
 }
 
 if (args is ["torture", ..])

@@ -70,6 +70,9 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
             Copy-Item $cloud.clouds clouds.yaml
             $keystone = $cloud.keystone
             $glance = $cloud.open_glance
+            $made = Invoke-RestMethod "$glance/v2/images" -Method Post -ContentType application/json -Body (
+                @{ name = 'server'; disk_format = 'qcow2'; container_format = 'bare' } | ConvertTo-Json)
+            $null = Invoke-RestMethod "$glance/v2/images/$($made.id)/file" -Method Put -InFile disk.qcow2 -ContentType application/octet-stream
             $mirror = "$glance/v2/schemas"
             $session = Connect-ImageService member
             $property = @{ os_distro = 'debian'; old_note = 'none' }
@@ -124,7 +127,10 @@ Describe 'Examples' -Skip:(-not $hasQemu) {
         }
         Pop-Location
         Get-ImageServiceSession -All | Disconnect-ImageService
-        if ($cloud) { Stop-OpenStackCloud $cloud }
+        if ($cloud) {
+            $null = Invoke-RestMethod "$glance/v2/images/$($made.id)" -Method Delete
+            Stop-OpenStackCloud $cloud
+        }
     }
 
     It '<Page>, example <Number> (<Title>) runs' -ForEach $examples {

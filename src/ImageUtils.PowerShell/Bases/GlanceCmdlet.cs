@@ -22,7 +22,7 @@ public abstract class GlanceCmdlet : ImageUtilsCmdlet
         {
             if (_client is null)
             {
-                var session = Session ?? (SessionTable.Open is [var first, ..] ? first : null);
+                var session = Session ?? SessionTable.Default;
                 if (session is null)
                 {
                     ThrowTerminatingError(ErrorRecords.NotConnected());

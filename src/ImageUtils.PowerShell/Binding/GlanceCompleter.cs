@@ -7,7 +7,7 @@ using ImageUtils.Keystone;
 
 namespace ImageUtils.PowerShell.Binding;
 
-/// <summary>Completes what Glance knows, asked in the session that the command names, for two seconds at most.</summary>
+/// <summary>Completes what Glance knows, asked in the session that the command names, two seconds at most.</summary>
 public abstract class GlanceCompleter : IArgumentCompleter
 {
     private const int MostOffered = 100;
@@ -23,8 +23,7 @@ public abstract class GlanceCompleter : IArgumentCompleter
         IDictionary fakeBoundParameters)
     {
         var session = (fakeBoundParameters["Session"] as PSObject)?.BaseObject as ImageServiceSession
-            ?? fakeBoundParameters["Session"] as ImageServiceSession
-            ?? (SessionTable.Open is [var first, ..] ? first : null);
+            ?? fakeBoundParameters["Session"] as ImageServiceSession ?? SessionTable.Default;
         if (session is null)
         {
             return [];

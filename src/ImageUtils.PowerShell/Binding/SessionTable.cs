@@ -15,6 +15,9 @@ internal static class SessionTable
     /// <summary>The sessions that are open, the default one first. To be used on the pipeline's thread.</summary>
     internal static IReadOnlyList<ImageServiceSession> Open => Own.FindAll(session => !session.IsClosed);
 
+    /// <summary>The session that is used where none is named; null where none is open.</summary>
+    internal static ImageServiceSession? Default => Open is [var first, ..] ? first : null;
+
     private static List<ImageServiceSession> Own => s_sessions.GetOrCreateValue(Runspace.DefaultRunspace);
 
     /// <summary>Makes a session the default one.</summary>

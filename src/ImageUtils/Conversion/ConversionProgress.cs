@@ -33,4 +33,10 @@ public enum ConversionStage
 
     /// <summary>Reading a file to sign it, or to verify its signature.</summary>
     Hashing,
+
+    /// <summary>Getting an image from a service.</summary>
+    Downloading,
+
+    /// <summary>Sending an image to a service.</summary>
+    Uploading,
 }

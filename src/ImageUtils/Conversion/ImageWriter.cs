@@ -39,6 +39,14 @@ public abstract class ImageWriter
     /// </summary>
     internal virtual long? FullLength => null;
 
+    /// <summary>
+    /// Has the file written in ascending order from its first byte to its last, for a sink that cannot go back, where
+    /// the format has a way to say at the end what is known only there. Called before <see cref="BeginAsync"/>; such a
+    /// run cannot be taken up again.
+    /// </summary>
+    /// <returns>Whether it will be.</returns>
+    internal virtual bool TryAppend() => false;
+
     /// <summary>Where the bytes go.</summary>
     protected IByteSink Sink =>
         _sink ?? throw new InvalidOperationException("The writer has not begun.");

@@ -5,7 +5,7 @@ namespace ImageUtils.Errors;
 /// <summary>A service answered with a status that is no success.</summary>
 /// <param name="message">What was asked, the status, what the service said, and its request id.</param>
 /// <param name="status">The status.</param>
-/// <param name="requestId">The service's name for the request, which finds it in its log; null where it gave none.</param>
+/// <param name="requestId">The service's name for the request, which finds it in its log; null for none.</param>
 public class ServiceResponseException(string message, HttpStatusCode status, string? requestId)
     : ImageUtilsException(message)
 {

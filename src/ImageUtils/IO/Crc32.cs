@@ -20,6 +20,38 @@ internal static class Crc32
     internal static uint ComputeWithZeros(ReadOnlySpan<byte> bytes, int checksumAt) =>
         Append(Append(Compute(bytes[..checksumAt]), [0, 0, 0, 0]), bytes[(checksumAt + 4)..]);
 
+    /// <summary>The checksum of two runs of bytes, of which each one's is known, one behind the other.</summary>
+    /// <param name="first">The first one's.</param>
+    /// <param name="second">The second one's.</param>
+    /// <param name="secondLength">The second one's length in bytes.</param>
+    internal static uint Combine(uint first, uint second, long secondLength)
+    {
+        // Each zero byte behind the first run multiplies its remainder by x^8. With zeros as long as the second run,
+        // the registers can be added: the inversions at begin and end cancel out.
+        var factor = 1u << 31;
+        var power = 1u << 23;
+        for (; secondLength > 0; secondLength >>= 1)
+        {
+            factor = (secondLength & 1) != 0 ? Multiply(factor, power) : factor;
+            power = Multiply(power, power);
+        }
+
+        return Multiply(first, factor) ^ second;
+    }
+
+    // Of polynomials over GF(2), modulo the checksum's; the highest bit is that of x^0.
+    private static uint Multiply(uint left, uint right)
+    {
+        var product = 0u;
+        for (var bit = 1u << 31; bit != 0; bit >>= 1)
+        {
+            product ^= (left & bit) != 0 ? right : 0;
+            right = (right & 1) != 0 ? right >> 1 ^ ReversedPolynomial : right >> 1;
+        }
+
+        return product;
+    }
+
     private static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
         var (t0, t1, t2, t3) = (s_tables[0], s_tables[1], s_tables[2], s_tables[3]);

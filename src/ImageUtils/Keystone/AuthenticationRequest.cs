@@ -4,7 +4,9 @@ using ImageUtils.Errors;
 
 namespace ImageUtils.Keystone;
 
-/// <summary>The body of <c>POST /v3/auth/tokens</c>: Identity API v3, "Password", "Token" and "Application credential".</summary>
+/// <summary>
+/// The body of <c>POST /v3/auth/tokens</c>: Identity API v3, "Password", "Token" and "Application credential".
+/// </summary>
 internal static class AuthenticationRequest
 {
     /// <summary>Fails where the settings are not enough to authenticate.</summary>

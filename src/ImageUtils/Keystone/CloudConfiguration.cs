@@ -37,8 +37,8 @@ public sealed class CloudConfiguration
             {
                 throw new CloudConfigurationException(
                     CloudConfigurationProblem.InvalidValue, EnvironmentCloud,
-                    $"'{Path}' has a cloud '{Printable.Text(EnvironmentCloud)}', which is also the name of the one that "
-                    + "the environment's OS_ variables describe. Rename one of them (OS_CLOUD_NAME).");
+                    $"'{Path}' has a cloud '{Printable.Text(EnvironmentCloud)}', which is also the name of the one "
+                    + "that the environment's OS_ variables describe. Rename one of them (OS_CLOUD_NAME).");
             }
         }
     }
@@ -71,10 +71,13 @@ public sealed class CloudConfiguration
         name ??= ChooseName();
         if (_clouds.GetMap(name) is not { } own)
         {
-            var known = _clouds.Count == 0 ? "There are none." : $"There are: {Printable.Text(string.Join(", ", Names))}.";
+            var known = _clouds.Count == 0
+                ? "There are none."
+                : $"There are: {Printable.Text(string.Join(", ", Names))}.";
+            var place = Path is null ? "any clouds.yaml" : $"'{Path}'";
             throw new CloudConfigurationException(
                 CloudConfigurationProblem.CloudNotFound, name,
-                $"There is no cloud '{Printable.Text(name)}' in {(Path is null ? "any clouds.yaml" : $"'{Path}'")}. {known}");
+                $"There is no cloud '{Printable.Text(name)}' in {place}. {known}");
         }
 
         var warnings = new List<string>();

@@ -1,8 +1,8 @@
 namespace ImageUtils.Keystone;
 
 /// <summary>
-/// Where openstacksdk looks for its files, in its order: the file that the environment names, the working directory, the
-/// user's configuration, the machine's.
+/// Where openstacksdk looks for its files, in its order: the file that the environment names, the working directory,
+/// the user's configuration, the machine's.
 /// </summary>
 internal sealed class CloudFilePlaces(IReadOnlyDictionary<string, string> environment, string workingDirectory)
 {

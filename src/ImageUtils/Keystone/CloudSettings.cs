@@ -30,7 +30,9 @@ public sealed class CloudSettings : IDisposable
     /// <summary>The password, for <see cref="KeystoneMethod.Password"/>.</summary>
     public Secret? Password { get; set; }
 
-    /// <summary>The token, for <see cref="KeystoneMethod.Token"/> and <see cref="KeystoneMethod.FixedToken"/>.</summary>
+    /// <summary>
+    /// The token, for <see cref="KeystoneMethod.Token"/> and <see cref="KeystoneMethod.FixedToken"/>.
+    /// </summary>
     public Secret? Token { get; set; }
 
     /// <summary>The application credential's id.</summary>

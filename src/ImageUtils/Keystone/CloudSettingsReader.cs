@@ -52,7 +52,7 @@ internal sealed class CloudSettingsReader
             Interface = Get("image_interface", "interface", "endpoint_type") ?? "public",
             CaFile = GetCaFile(),
         };
-        if (settings is { AuthUrl: null, CaFile: null } && Get("cert") is not null)
+        if (Get("cert") is not null)
         {
             settings.Warnings.Add("A client's certificate (cert) is not used.");
         }
@@ -162,7 +162,7 @@ internal sealed class CloudSettingsReader
 
     private Secret? GetSecret(params ReadOnlySpan<string> names) => Get(names) is { } text ? new Secret(text) : null;
 
-    private bool IsTrue(string name) => Get(name) is { } text && text.ToLowerInvariant() is "true" or "yes" or "on" or "1";
+    private bool IsTrue(string name) => Get(name)?.ToLowerInvariant() is "true" or "yes" or "on" or "1";
 
     private Uri? GetUri(params ReadOnlySpan<string> names)
     {

@@ -4,8 +4,8 @@ namespace ImageUtils.Keystone;
 
 /// <summary>
 /// A session with a cloud's image service: who, where, and a sender that puts a good token on each request. It may be
-/// used by several threads at once. It prints no secret; the settings that it was made of are its own and are disposed of
-/// with it.
+/// used by several threads at once. It prints no secret; the settings that it was made of are its own and are disposed
+/// of with it.
 /// </summary>
 public sealed class ImageServiceSession : IDisposable
 {
@@ -206,7 +206,8 @@ public sealed class ImageServiceSession : IDisposable
             {
                 throw new CloudConfigurationException(
                     CloudConfigurationProblem.InvalidValue, setting,
-                    $"The address of {setting} should begin with http:// or https:// and have no user name. Correct it.");
+                    $"The address of {setting} should begin with http:// or https:// and have no user name. "
+                    + "Correct it.");
             }
         }
     }

@@ -4,8 +4,8 @@ namespace ImageUtils.Keystone;
 internal static class ServiceUri
 {
     /// <summary>
-    /// An address that a credential may be sent to: http or https, and no user name or password in it, which every error
-    /// would print. Null where it is none.
+    /// An address that a credential may be sent to: http or https, and no user name or password in it, which every
+    /// error would print. Null where it is none.
     /// </summary>
     internal static Uri? TryParse(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && IsUsable(uri)
         ? uri
@@ -23,7 +23,7 @@ internal static class ServiceUri
         var path = uri.AbsolutePath.TrimEnd('/');
         var last = path[(path.LastIndexOf('/') + 1)..];
         if (last.Length is >= 2 and <= 5 && last[0] == 'v' && char.IsAsciiDigit(last[1])
-            && last.AsSpan(1).IndexOfAnyExcept("0123456789.") < 0)
+            && last.Skip(1).All(letter => char.IsAsciiDigit(letter) || letter == '.'))
         {
             path = path[..^last.Length].TrimEnd('/');
         }

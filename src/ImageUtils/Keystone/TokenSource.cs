@@ -6,8 +6,11 @@ using ImageUtils.Errors;
 
 namespace ImageUtils.Keystone;
 
-/// <summary>Keeps a token that is good: asks Keystone for the next one before it expires, or when it was refused.</summary>
-internal sealed class TokenSource(CloudSettings settings, ServiceConnection connection, TimeProvider clock) : IDisposable
+/// <summary>
+/// Keeps a token that is good: asks Keystone for the next one before it expires, or when it was refused.
+/// </summary>
+internal sealed class TokenSource(CloudSettings settings, ServiceConnection connection, TimeProvider clock)
+    : IDisposable
 {
     private const int MaximumAnswerLength = 16 << 20;
 
@@ -143,7 +146,8 @@ internal sealed class TokenSource(CloudSettings settings, ServiceConnection conn
             var received = clock.GetUtcNow();
             try
             {
-                await response.Content.LoadIntoBufferAsync(MaximumAnswerLength, cancellationToken).ConfigureAwait(false);
+                await response.Content.LoadIntoBufferAsync(MaximumAnswerLength, cancellationToken)
+                    .ConfigureAwait(false);
                 var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
                 var answer = await JsonSerializer.DeserializeAsync(
                     stream, KeystoneJson.Default.TokenAnswer, cancellationToken).ConfigureAwait(false);

@@ -96,7 +96,11 @@ internal sealed class MergeJournal
         }
 
         memory.Write(SHA256.HashData(memory.GetBuffer().AsSpan(0, (int)memory.Length)));
-        using var destination = Destination.Create(path, overwrite: true, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+
+        // One of before is of no use as long as the leaf is there, and a file that replaces none needs no other name first,
+        // under which a kill would leave it.
+        File.Delete(path);
+        using var destination = Destination.Create(path, overwrite: false, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         await destination.Sink.WriteAsync(0, memory.ToArray(), CancellationToken.None).ConfigureAwait(false);
         await destination.Sink.FlushAsync(CancellationToken.None).ConfigureAwait(false);
         destination.Commit();

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using ImageUtils.Errors;
 using ImageUtils.Formats.Vhdx;
-using ImageUtils.IO;
 
 namespace ImageUtils.VhdChains;
 

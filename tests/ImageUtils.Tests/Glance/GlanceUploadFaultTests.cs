@@ -145,7 +145,7 @@ public sealed class GlanceUploadFaultTests
     [InlineData(true)]
     public async Task What_the_writer_throws_comes_out_as_it_is(bool isFileError)
     {
-        var thrown = isFileError ? new IOException("the disk is away") : (Exception)new InvalidDataException("something else");
+        Exception thrown = isFileError ? new IOException("the disk is away") : new InvalidDataException("something else");
         using var server = new ScriptedServer(async (_, stream) =>
         {
             await ContinueAsync(stream);
@@ -230,7 +230,9 @@ public sealed class GlanceUploadFaultTests
             stream, 200, body.AsMemory(0, request.Number < 3 ? 20 : body.Length), announced: body.Length));
         using var session = await server.OpenAsync();
         var image = await Client(session).GetAsync(Id);
-        Assert.Equal(("{\"a\": [1]}", null, 3), (image.Properties["odd"], image.Properties["none"], server.Requests.Count));
+        Assert.Equal(
+            ("{\"a\": [1]}", null, 3),
+            (image.Properties["odd"], image.Properties["none"], server.Requests.Count));
     }
 
     private static GlanceClient Client(ImageServiceSession session, TimeSpan? stall = null) => new(session)

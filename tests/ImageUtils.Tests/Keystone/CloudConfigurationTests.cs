@@ -168,7 +168,8 @@ public sealed class CloudConfigurationTests : IDisposable
     [Fact]
     public void A_file_that_unfolds_without_end_is_refused()
     {
-        var lines = Enumerable.Range(1, 12).Select(n => $"a{n}: &a{n} [{string.Join(", ", Enumerable.Repeat($"*a{n - 1}", 9))}]");
+        var lines = Enumerable.Range(1, 12).Select(n =>
+            $"a{n}: &a{n} [{string.Join(", ", Enumerable.Repeat($"*a{n - 1}", 9))}]");
         Write("work/clouds.yaml", $"a0: &a0 [x]\n{string.Join('\n', lines)}\n");
         Assert.Equal("CloudFileMalformed", Assert.Throws<CloudConfigurationException>(Load).ErrorId);
     }

@@ -23,7 +23,8 @@ public sealed class ImageServiceSessionTests
         using var session = await ImageServiceSession.ConnectAsync(Get(name));
         Assert.Equal((user, scope, method, "RegionOne"), (session.User, session.Scope, session.Method, session.Region));
         Assert.Equal($"{cloud.Glance}/", session.Endpoint.ToString());
-        Assert.InRange(session.TokenExpires!.Value - DateTimeOffset.UtcNow, TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
+        Assert.InRange(
+            session.TokenExpires!.Value - DateTimeOffset.UtcNow, TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
         await AssertListsAsync(session);
         Assert.All(OpenStackCloud.Secrets, secret =>
             Assert.DoesNotContain(secret, session.ToString(), StringComparison.Ordinal));
@@ -55,7 +56,8 @@ public sealed class ImageServiceSessionTests
 
         var unscoped = Get("member");
         unscoped.ProjectName = unscoped.ProjectDomainName = null;
-        var error = await Assert.ThrowsAsync<EndpointNotFoundException>(() => ImageServiceSession.ConnectAsync(unscoped));
+        var error = await Assert.ThrowsAsync<EndpointNotFoundException>(
+            () => ImageServiceSession.ConnectAsync(unscoped));
         Assert.Contains("name a project", error.Message, StringComparison.Ordinal);
     }
 

@@ -20,8 +20,8 @@ internal sealed class ServiceFront : IDisposable
     /// <summary>Begins to listen.</summary>
     /// <param name="server">The real server.</param>
     /// <param name="answerInstead">
-    /// For the n-th connection, from 1, what is answered instead of the server: a whole HTTP answer, "" for a connection
-    /// that is closed without one, null for the server's own answer.
+    /// For the n-th connection, from 1, what is answered instead of the server: a whole HTTP answer, "" for a
+    /// connection that is closed without one, null for the server's own answer.
     /// </param>
     /// <param name="certificate">With which TLS is spoken; null for none.</param>
     public ServiceFront(string server, Func<int, string?> answerInstead, X509Certificate2? certificate = null)

@@ -6,8 +6,8 @@ using Medallion.Shell;
 namespace ImageUtils.Tests.OpenStack;
 
 /// <summary>
-/// Keystone, Glance and Barbican on loopback (<c>tests/Interop/openstack/start.py</c>), started when the first test asks
-/// for them and shared by all. They end with this process, however it ends: their standard input does.
+/// Keystone, Glance and Barbican on loopback (<c>tests/Interop/openstack/start.py</c>), started when the first test
+/// asks for them and shared by all. They end with this process, however it ends: their standard input does.
 /// </summary>
 /// <remarks>
 /// In <see cref="CloudsFile"/>, <c>test</c> is the administrator, <c>member</c> the second project's user,
@@ -16,7 +16,7 @@ namespace ImageUtils.Tests.OpenStack;
 /// </remarks>
 internal sealed class OpenStackCloud
 {
-    /// <summary>The environment variable that names servers that run already, with the line that they printed.</summary>
+    /// <summary>The environment variable that names servers that run already, by the line that they printed.</summary>
     public const string Variable = "IMAGEUTILS_TEST_CLOUD";
 
     public const string AdminPassword = "admin-Secret-1";

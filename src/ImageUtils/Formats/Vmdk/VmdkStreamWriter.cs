@@ -12,7 +12,8 @@ namespace ImageUtils.Formats.Vmdk;
 /// <remarks>
 /// VMware Virtual Disk Format 5.0, "Stream-Optimized Compressed Sparse Extents". The header says where the directory
 /// is, although a footer does too: those who follow the markers find all of it in order, as in a file of VMware's, and
-/// those who want it from the header (qemu, and an inspection while the file arrives) need not wait for the end.
+/// those who want it from the header (qemu, and an inspection while the file arrives) need not wait for the end. Where
+/// the file is sent while it is made, the header comes first and sends readers to the footer, as VMware's do.
 /// </remarks>
 internal sealed class VmdkStreamWriter : ImageWriter
 {
@@ -30,6 +31,7 @@ internal sealed class VmdkStreamWriter : ImageWriter
     private readonly byte[] _directory;
     private long _tableIndex = -1;
     private long _nextSector = OverheadSectors;
+    private bool _isAppended;
 
     internal VmdkStreamWriter(VmdkNewDisk disk, int? level)
     {
@@ -43,6 +45,8 @@ internal sealed class VmdkStreamWriter : ImageWriter
     public override long UnitSize => _disk.GrainLength;
 
     public override UnitCompression Compression { get; }
+
+    internal override bool TryAppend() => _isAppended = true;
 
     public override ValueTask<long> PlaceAsync(long guestOffset, long length, CancellationToken cancellationToken) =>
         throw new InvalidOperationException("The grains of a streamOptimized VMDK are always compressed.");
@@ -85,14 +89,7 @@ internal sealed class VmdkStreamWriter : ImageWriter
     {
         await WriteTableAsync(cancellationToken).ConfigureAwait(false);
         var directorySectors = (_directory.Length + SectorLength - 1) / SectorLength;
-        var header = _disk.CreateHeader() with
-        {
-            Version = 3,
-            Flags = VmdkSparseFlags.NewlineDetection | VmdkSparseFlags.CompressedGrains | VmdkSparseFlags.Markers,
-            GrainDirectorySector = (ulong)(_nextSector + 1),
-            OverheadSectors = OverheadSectors,
-            CompressAlgorithm = 1,
-        };
+        var header = CreateHeader((ulong)(_nextSector + 1));
 
         // Directory marker and directory; footer marker, footer, end-of-stream marker.
         var end = new byte[(1 + directorySectors + 3) * SectorLength];
@@ -105,10 +102,11 @@ internal sealed class VmdkStreamWriter : ImageWriter
         VmdkNewDisk.RequireReachable(_nextSector + end.Length / SectorLength);
         await Sink.WriteAsync(_nextSector * SectorLength, end, cancellationToken).ConfigureAwait(false);
         await Sink.SetLengthAsync(_nextSector * SectorLength + end.Length, cancellationToken).ConfigureAwait(false);
-        await Sink.WriteAsync(SectorLength, _disk.WriteDescriptor(), cancellationToken).ConfigureAwait(false);
-        var sector = new byte[SectorLength];
-        header.Write(sector);
-        await Sink.WriteAsync(0, sector, cancellationToken).ConfigureAwait(false);
+        if (!_isAppended)
+        {
+            await Sink.WriteAsync(SectorLength, _disk.WriteDescriptor(), cancellationToken).ConfigureAwait(false);
+            await WriteHeaderAsync(header, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     public override void SaveState(BinaryWriter writer)
@@ -136,8 +134,33 @@ internal sealed class VmdkStreamWriter : ImageWriter
         reader.BaseStream.ReadExactly(_directory.AsSpan(0, (int)(_tableIndex + 1) * sizeof(uint)));
     }
 
-    protected override ValueTask StartAsync(CancellationToken cancellationToken) =>
-        ClearAsync(0, OverheadSectors * SectorLength, cancellationToken);
+    protected override async ValueTask StartAsync(CancellationToken cancellationToken)
+    {
+        if (!_isAppended)
+        {
+            await ClearAsync(0, OverheadSectors * SectorLength, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        await WriteHeaderAsync(CreateHeader(VmdkSparseHeader.AtEnd), cancellationToken).ConfigureAwait(false);
+        await Sink.WriteAsync(SectorLength, _disk.WriteDescriptor(), cancellationToken).ConfigureAwait(false);
+    }
+
+    private VmdkSparseHeader CreateHeader(ulong directorySector) => _disk.CreateHeader() with
+    {
+        Version = 3,
+        Flags = VmdkSparseFlags.NewlineDetection | VmdkSparseFlags.CompressedGrains | VmdkSparseFlags.Markers,
+        GrainDirectorySector = directorySector,
+        OverheadSectors = OverheadSectors,
+        CompressAlgorithm = 1,
+    };
+
+    private ValueTask WriteHeaderAsync(VmdkSparseHeader header, CancellationToken cancellationToken)
+    {
+        var sector = new byte[SectorLength];
+        header.Write(sector);
+        return Sink.WriteAsync(0, sector, cancellationToken);
+    }
 
     private async ValueTask WriteTableAsync(CancellationToken cancellationToken)
     {

@@ -1,0 +1,215 @@
+using System.Diagnostics;
+using System.Runtime.ExceptionServices;
+using System.Security.Cryptography;
+using ImageUtils.Conversion;
+using ImageUtils.Errors;
+using ImageUtils.IO;
+using ImageUtils.Streaming;
+
+namespace ImageUtils.Glance;
+
+/// <summary>
+/// Makes images of volumes: inspected, converted on the way into the upload, hashed as it is sent, and compared with what
+/// Glance has then. What fails leaves no image of this call's.
+/// </summary>
+public static class VolumePublisher
+{
+    private const string Algorithm = "sha512";
+    private const string Queued = "queued";
+    private const string Active = "active";
+    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Makes one image.</summary>
+    /// <param name="request">What is asked for.</param>
+    /// <param name="progress">Is told how far it is, at most five times a second.</param>
+    /// <param name="cancellationToken">Ends it; an image that was registered is deleted.</param>
+    /// <exception cref="ImageUnsafeException">The volume failed a check, such as that it has no backing file.</exception>
+    /// <exception cref="ImageFormatMismatchException">It is not what it is claimed to be.</exception>
+    /// <exception cref="ImageFileException">It cannot be read.</exception>
+    /// <exception cref="GlanceStoreNotFoundException">There is no such store.</exception>
+    /// <exception cref="GlanceStoreReadOnlyException">The store is read-only.</exception>
+    /// <exception cref="ImageStateConflictException">The image that is named is not queued.</exception>
+    /// <exception cref="ImageUploadCutException">The connection was cut.</exception>
+    /// <exception cref="ImageHashMismatchException">Glance has other bytes than were sent.</exception>
+    public static async Task<VolumePublishResult> PublishAsync(
+        VolumePublishRequest request,
+        IProgress<ConversionProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var started = Stopwatch.GetTimestamp();
+        var client = request.Client;
+
+        // What a guest wrote into a device is no claim of what the device is.
+        var options = request.Source.ClaimedFormat == ImageFormat.Unknown && Destination.IsBlockDevice(request.Path)
+            ? request.Source with { KnownRaw = true }
+            : request.Source;
+        using var source = await ImageOpener.OpenAsync(request.Path, options, cancellationToken).ConfigureAwait(false);
+        if (request.StoreId is { } store)
+        {
+            await client.ValidateStoreAsync(store, cancellationToken).ConfigureAwait(false);
+        }
+
+        using var target = await StreamedTarget.PlanAsync(
+            source,
+            new StreamedTargetRequest
+            {
+                Format = request.Format,
+                Target = request.Target,
+                Gzip = request.Gzip,
+                TemporaryDirectory = request.TemporaryDirectory,
+            },
+            cancellationToken).ConfigureAwait(false);
+        var image = request.ImageId is { } id
+            ? await FindQueuedAsync(client, id, cancellationToken).ConfigureAwait(false)
+            : await client.CreateAsync(Describe(request), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var (sent, hash) = await SendAsync(request, target, image, progress, cancellationToken).ConfigureAwait(false);
+            var (result, isVerified) = await ConfirmAsync(client, image.Id, sent, hash, cancellationToken)
+                .ConfigureAwait(false);
+            if (request.Signer is { } signer)
+            {
+                var change = new GlanceImageChange();
+                foreach (var (name, value) in signer.Sign().Property)
+                {
+                    change.Set(name, value);
+                }
+
+                result = await client.UpdateAsync(image.Id, change, cancellationToken).ConfigureAwait(false);
+            }
+
+            return new VolumePublishResult
+            {
+                ImageId = result.Id,
+                Name = result.Name,
+                Source = source.Path,
+                DiskFormat = result.DiskFormat,
+                ContainerFormat = result.ContainerFormat,
+                VirtualSize = target.VirtualSize,
+                Size = sent,
+                HashAlgorithm = Algorithm,
+                HashValue = hash,
+                HashVerified = isVerified,
+                Signed = request.Signer is not null,
+                TemporaryBytes = target.TemporaryBytes,
+                Duration = Stopwatch.GetElapsedTime(started),
+            };
+        }
+        catch (Exception exception)
+        {
+            await UndoAsync(client, image.Id, request.ImageId is null, exception).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static NewGlanceImage Describe(VolumePublishRequest request) => request.Image with
+    {
+        DiskFormat = request.Image.DiskFormat ?? request.Format.ToName(),
+        ContainerFormat = request.Image.ContainerFormat ?? (request.Gzip is null ? "bare" : "compressed"),
+    };
+
+    private static async Task<GlanceImage> FindQueuedAsync(
+        GlanceClient client, string id, CancellationToken cancellationToken)
+    {
+        var image = await client.GetAsync(id, cancellationToken).ConfigureAwait(false);
+        return image.Status == Queued
+            ? image
+            : throw new ImageUnacceptableException(
+                image.Id, $"Its status is {image.Status}; only an image that is queued can be given data. Publish a new one.");
+    }
+
+    private static async Task<(long Sent, string Hash)> SendAsync(
+        VolumePublishRequest request,
+        StreamedTarget target,
+        GlanceImage image,
+        IProgress<ConversionProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA512);
+        var observers = new List<SentBytes> { hash.AppendData };
+        if (request.Signer is { } signer)
+        {
+            observers.Add(signer.Append);
+        }
+
+        var last = 0L;
+        async Task WriteAsync(Stream stream, CancellationToken token) =>
+            await target.WriteToAsync(stream, observers, Report, token).ConfigureAwait(false);
+
+        long sent;
+        if (request.UsesImport)
+        {
+            sent = await request.Client.StageAsync(image.Id, WriteAsync, target.Length, cancellationToken)
+                .ConfigureAwait(false);
+            var ticket = await request.Client.StartImportAsync(
+                image.Id,
+                new GlanceImport
+                {
+                    Method = GlanceImport.GlanceDirect,
+                    Stores = request.StoreId is { } store ? [store] : [],
+                },
+                cancellationToken).ConfigureAwait(false);
+            await request.Client.WaitForImportAsync(ticket, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+        else
+        {
+            sent = await request.Client.UploadAsync(image.Id, WriteAsync, target.Length, request.StoreId, cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        return (sent, Convert.ToHexStringLower(hash.GetHashAndReset()));
+
+        void Report(long position)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (progress is not null && Stopwatch.GetElapsedTime(last, now) >= s_progressInterval)
+            {
+                last = now;
+                progress.Report(new ConversionProgress(ConversionStage.Uploading, position, target.FileLength ?? position));
+            }
+        }
+    }
+
+    private static async Task<(GlanceImage Image, bool IsVerified)> ConfirmAsync(
+        GlanceClient client, string id, long sent, string hash, CancellationToken cancellationToken)
+    {
+        var image = await client.GetAsync(id, cancellationToken).ConfigureAwait(false);
+        if (image.Status != Active || image.Size != sent)
+        {
+            throw new ImageUnacceptableException(
+                id, $"{sent} bytes were sent, but Glance says that it is {image.Status} and has {image.Size}. Try again.");
+        }
+
+        var isSame = string.Equals(image.OsHashAlgo, Algorithm, StringComparison.OrdinalIgnoreCase);
+        return !isSame || string.Equals(image.OsHashValue, hash, StringComparison.OrdinalIgnoreCase)
+            ? (image, isSame)
+            : throw new ImageHashMismatchException(id, Algorithm, image.OsHashValue ?? "none", hash);
+    }
+
+    // A new image goes. One that was there before is queued again by Glance itself, where its data did not come whole.
+    private static async Task UndoAsync(GlanceClient client, string id, bool isNew, Exception reason)
+    {
+        if (!isNew)
+        {
+            return;
+        }
+
+        try
+        {
+            await client.DeleteAsync(id, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ImageNotFoundInGlanceException)
+        {
+            // It is gone already.
+        }
+        catch (ImageUtilsException exception)
+        {
+            throw new ImageUnacceptableException(
+                id,
+                $"It could not be published ({reason.Message}), and what was registered of it could not be deleted either: "
+                + $"{exception.Message} Delete it.",
+                ExceptionDispatchInfo.SetCurrentStackTrace(reason));
+        }
+    }
+}
