@@ -7,7 +7,7 @@ using ImageUtils.Keystone;
 
 namespace ImageUtils.PowerShell.Binding;
 
-/// <summary>Completes what Glance knows, asked in the session that the command names, for two seconds at most.</summary>
+/// <summary>Completes what Glance knows, asked in the session that the command names, two seconds at most.</summary>
 public abstract class GlanceCompleter : IArgumentCompleter
 {
     private const int MostOffered = 100;

@@ -6,15 +6,12 @@ using ImageUtils.PowerShell.Binding;
 namespace ImageUtils.PowerShell.Commands;
 
 /// <summary>Emits the stores of Glance.</summary>
-[Cmdlet(VerbsCommon.Get, "GlanceStore", DefaultParameterSetName = ListSet)]
+[Cmdlet(VerbsCommon.Get, "GlanceStore")]
 [OutputType(typeof(GlanceStore))]
 public sealed class GetGlanceStoreCommand : GlanceCmdlet
 {
-    private const string ListSet = "List";
-    private const string WritableSet = "Writable";
-
     /// <summary>Ids of stores that must be there and take data; without it, all stores.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = WritableSet)]
+    [Parameter(Position = 0)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(GlanceStoreCompleter))]
     public string[]? Id { get; set; }

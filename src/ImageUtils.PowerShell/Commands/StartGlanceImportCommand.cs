@@ -171,8 +171,8 @@ public sealed class StartGlanceImportCommand : GlanceCmdlet
         var result = work.GetAwaiter().GetResult();
         if (result.FailedStores.Count > 0)
         {
-            WriteWarning($"Image '{ticket.ImageId}' is not in {string.Join(", ", result.FailedStores)}: the import into "
-                + "these stores failed.");
+            WriteWarning($"Image '{ticket.ImageId}' is not in {string.Join(", ", result.FailedStores)}: the import "
+                + "into these stores failed.");
         }
 
         return result.Image;

@@ -31,12 +31,15 @@ public sealed class GlanceClientTests
                 made.Protected));
         Assert.Equal(["one", "two words"], made.Tags.Order());
         Assert.Equal(session.ProjectId, made.Owner);
-        Assert.InRange(made.CreatedAt!.Value, DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddMinutes(5));
+        var now = DateTimeOffset.UtcNow;
+        Assert.InRange(made.CreatedAt!.Value, now.AddMinutes(-5), now.AddMinutes(5));
 
         var changed = await client.UpdateAsync(made.Id, new GlanceImageChange()
             .Set("name", made.Name + "-b").Set("min_disk", 4).Set("protected", true).Set("os_hidden", true)
             .Set("new", "1").Replace("hw_disk_bus", "virtio").Remove("a/b~c").SetTags(["three"]));
-        Assert.Equal((made.Name + "-b", 4, true, true), (changed.Name, changed.MinDisk, changed.Protected, changed.OsHidden));
+        Assert.Equal(
+            (made.Name + "-b", 4, true, true),
+            (changed.Name, changed.MinDisk, changed.Protected, changed.OsHidden));
         Assert.Equal(("1", "virtio", false), (changed.Properties["new"], changed.Properties["hw_disk_bus"],
             changed.Properties.ContainsKey("a/b~c")));
         Assert.Equal(["three"], changed.Tags);
@@ -129,7 +132,8 @@ public sealed class GlanceClientTests
         var image = await MakeAsync(client);
         await Assert.ThrowsAsync<ImageHasNoDataException>(() => client.OpenReadAsync(image.Id));
         Assert.Equal(data.Length, await client.UploadAsync(
-            image.Id, (body, token) => body.WriteAsync(data, token).AsTask(), isLengthKnown ? data.Length : null, "slow"));
+            image.Id, (body, token) => body.WriteAsync(data, token).AsTask(),
+            isLengthKnown ? data.Length : null, "slow"));
         image = await client.GetAsync(image.Id);
         Assert.Equal(
             ("active", (long?)data.Length, "sha512", Convert.ToHexStringLower(SHA512.HashData(data))),

@@ -22,7 +22,9 @@ public sealed class GlanceDownloadFaultTests
         using var session = await server.OpenAsync();
         using var download = await Client(session).OpenReadAsync(Id);
         Assert.Equal(s_image, await ReadAsync(download));
-        Assert.Equal((1, (long?)s_image.Length, null), (download.Continuations, download.TotalLength, download.HonoursRanges));
+        Assert.Equal(
+            (1, (long?)s_image.Length, null),
+            (download.Continuations, download.TotalLength, download.HonoursRanges));
         Assert.Equal([null, $"bytes={cutAfter}-299999"], server.Requests.Select(request => request.Header("Range")));
     }
 

@@ -230,7 +230,9 @@ public sealed class GlanceUploadFaultTests
             stream, 200, body.AsMemory(0, request.Number < 3 ? 20 : body.Length), announced: body.Length));
         using var session = await server.OpenAsync();
         var image = await Client(session).GetAsync(Id);
-        Assert.Equal(("{\"a\": [1]}", null, 3), (image.Properties["odd"], image.Properties["none"], server.Requests.Count));
+        Assert.Equal(
+            ("{\"a\": [1]}", null, 3),
+            (image.Properties["odd"], image.Properties["none"], server.Requests.Count));
     }
 
     private static GlanceClient Client(ImageServiceSession session, TimeSpan? stall = null) => new(session)
