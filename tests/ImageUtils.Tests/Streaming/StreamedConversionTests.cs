@@ -140,7 +140,7 @@ public sealed class StreamedConversionTests : IDisposable
         for (var fullAt = 1; fullAt < 6; fullAt++)
         {
             await Assert.ThrowsAsync<ImageWriteException>(
-                () => RunAsync(ImageFormat.Vhd, through: sink => new FullAfter(sink, fullAt)));
+                () => RunAsync(ImageFormat.Vhd, through: sink => new FullSink(sink, fullAt)));
         }
 
         using var stop = new CancellationTokenSource();
@@ -246,37 +246,5 @@ public sealed class StreamedConversionTests : IDisposable
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             base.ReadAsync(buffer[..Math.Min(buffer.Length, _random.Next(1, 100_000))], cancellationToken);
-    }
-
-    private sealed class FullAfter(IByteSink inner, int writes) : IByteSink
-    {
-        private int _writes;
-
-        public bool IsZeroed => inner.IsZeroed;
-
-        public long? Capacity => inner.Capacity;
-
-        public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken) =>
-            ++_writes >= writes
-                ? throw new ImageWriteException(ImageWriteProblem.NoSpace, "x", "The file system is full.")
-                : inner.WriteAsync(offset, data, cancellationToken);
-
-        public ValueTask WriteZeroesAsync(long offset, long length, CancellationToken cancellationToken) =>
-            inner.WriteZeroesAsync(offset, length, cancellationToken);
-
-        public ValueTask AllocateAsync(long offset, long length, CancellationToken cancellationToken) =>
-            inner.AllocateAsync(offset, length, cancellationToken);
-
-        public ValueTask FillAsync(long offset, long length, CancellationToken cancellationToken) =>
-            inner.FillAsync(offset, length, cancellationToken);
-
-        public ValueTask SetLengthAsync(long length, CancellationToken cancellationToken) =>
-            inner.SetLengthAsync(length, cancellationToken);
-
-        public ValueTask<bool> TryCloneAsync(
-            IByteSource source, long sourceOffset, long offset, long length, CancellationToken cancellationToken) =>
-            ValueTask.FromResult(false);
-
-        public ValueTask FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
     }
 }
