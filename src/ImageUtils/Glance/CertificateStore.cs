@@ -20,29 +20,46 @@ public sealed class CertificateStore(ImageServiceSession session)
     /// <exception cref="SigningCertificateException">There is none, or it is no certificate.</exception>
     public async ValueTask<X509Certificate2> FetchAsync(string id, CancellationToken cancellationToken)
     {
-        try
+        // Barbican gives a secret in the type that it was stored with, and takes a list of types for none of them.
+        foreach (var type in (string[])["application/octet-stream", "text/plain"])
         {
-            var request = new ServiceRequest(HttpMethod.Get, $"v1/secrets/{Uri.EscapeDataString(id)}/payload")
+            try
             {
-                ServiceType = ServiceType,
-                Headers = [new("Accept", "application/octet-stream, text/plain")],
-            };
-            using var response = await session.SendAsync(request, cancellationToken).ConfigureAwait(false);
-            var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-            await using (stream.ConfigureAwait(false))
+                return await FetchAsync(id, type, cancellationToken).ConfigureAwait(false);
+            }
+            catch (ServiceResponseException exception) when (exception.Status == HttpStatusCode.NotAcceptable)
             {
-                var buffer = new byte[MaximumLength];
-                var length = await stream.ReadAtLeastAsync(
-                    buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
-                return CertificateFile.Parse(buffer.AsMemory(0, length), $"the key manager's secret {id}");
+                // Perhaps the next.
+            }
+            catch (ServiceResponseException exception) when (exception.Status is HttpStatusCode.NotFound
+                or HttpStatusCode.Forbidden)
+            {
+                throw new SigningCertificateException(
+                    SigningCertificateProblem.NotFound, id, $"is not given by the key manager: {exception.Message}", exception);
             }
         }
-        catch (ServiceResponseException exception) when (exception.Status is HttpStatusCode.NotFound
-            or HttpStatusCode.Forbidden or HttpStatusCode.NotAcceptable)
+
+        throw new SigningCertificateException(
+            SigningCertificateProblem.Malformed, id,
+            "is stored in the key manager as something that is no certificate. Store it as application/octet-stream.");
+    }
+
+    private async ValueTask<X509Certificate2> FetchAsync(
+        string id, string mediaType, CancellationToken cancellationToken)
+    {
+        var request = new ServiceRequest(HttpMethod.Get, $"v1/secrets/{Uri.EscapeDataString(id)}/payload")
         {
-            throw new SigningCertificateException(
-                SigningCertificateProblem.NotFound, id,
-                $"The key manager does not give the certificate {id}: {exception.Message}", exception);
+            ServiceType = ServiceType,
+            Headers = [new("Accept", mediaType)],
+        };
+        using var response = await session.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            var buffer = new byte[MaximumLength];
+            var length = await stream.ReadAtLeastAsync(
+                buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            return CertificateFile.Parse(buffer.AsMemory(0, length), $"the key manager's secret {id}");
         }
     }
 }

@@ -1,5 +1,4 @@
 using ImageUtils.Errors;
-using ImageUtils.IO;
 using ImageUtils.Tests.Support;
 using ImageUtils.VhdChains;
 
