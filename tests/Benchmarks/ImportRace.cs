@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using ImageUtils.Conversion;
 using ImageUtils.Glance;
 using ImageUtils.Keystone;
 
