@@ -76,7 +76,7 @@ internal static class MergeRace
                     Row("merge in place", "two `vhd-util coalesce`", theirs, ours),
                     Row("the merged disk to raw", "the merged VHD to raw", conversion, export),
                 ])
-            + $"\nChains of three large disks, {ScatteredCount:N0} pieces of 4 KiB scattered over each, merged in place once:\n\n"
+            + $"\n\nChains of three large disks, {ScatteredCount:N0} pieces of 4 KiB scattered over each, merged in place once:\n\n"
             + ResultPage.Table(["disks", "time", "peak memory"], large),
             options.Has("--write"));
         return 0;
