@@ -52,7 +52,9 @@ internal static class TrustedFile
         {
             throw new ConfigurationException(
                 ConfigurationProblem.CannotRead, path,
-                $"The configuration file '{path}' cannot be read: {exception.Message}", exception);
+                $"The configuration file '{path}' cannot be read: {exception.Message.TrimEnd('.')}. See that this user "
+                + "may read it, or, where it is another user's, that XDG_CONFIG_HOME and HOME are this one's.",
+                exception);
         }
     }
 

@@ -93,9 +93,10 @@ public sealed class FileByteSourceTests
             File.Copy(assembly, directory[Path.GetFileName(assembly)]);
         }
 
+        // Root's home need not be open to the other, and a configuration that cannot be read is an error of its own.
         var (code, _, error) = ConsoleFront.RunWith(
-            "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "dotnet", directory["imageutils.dll"],
-            "test", directory["secret.raw"]);
+            "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "--unset=XDG_CONFIG_HOME",
+            $"HOME={directory.Path}", "dotnet", directory["imageutils.dll"], "test", directory["secret.raw"]);
         Assert.Equal(2, code);
         Assert.Contains("was denied", error, StringComparison.Ordinal);
     }
