@@ -144,7 +144,7 @@ internal static class ErrorRecords
         ImageHasNoDataException or ImageRangeBeyondEndException => ErrorCategory.ObjectNotFound,
         ImageRangesUnsupportedException => ErrorCategory.NotImplemented,
         ImageUploadLengthException => ErrorCategory.InvalidData,
-        ImageImportFailedException => ErrorCategory.InvalidResult,
+        ImageImportFailedException or OriginalImageException => ErrorCategory.InvalidResult,
         ImageImportTimedOutException => ErrorCategory.OperationTimeout,
         ServiceAnswerException => ErrorCategory.ProtocolError,
         ServiceResponseException response => response.Status switch

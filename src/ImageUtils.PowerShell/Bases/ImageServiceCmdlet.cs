@@ -19,7 +19,7 @@ public abstract class ImageServiceCmdlet : GlanceCmdlet
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageId", "Name")]
     [ValidateNotNullOrEmpty]
-    public string[] Id { get; set; } = [];
+    public virtual string[] Id { get; set; } = [];
 
     /// <summary>Refuse images that are not signed.</summary>
     [Parameter]

@@ -53,6 +53,10 @@ internal sealed class ContentCheck : IDisposable
             await ImageSignatureVerifier.CreateAsync(image.Properties, trust, requiresSignature, cancellationToken)
                 .ConfigureAwait(false));
 
+    /// <summary>The algorithm of a name as Glance has it; null where .NET has none, or not on every platform.</summary>
+    internal static HashAlgorithmName? FindAlgorithm(string? name) =>
+        name is not null && s_algorithms.TryGetValue(name, out var known) ? known : null;
+
     /// <summary>Takes the next bytes.</summary>
     internal void Append(ReadOnlySpan<byte> data)
     {

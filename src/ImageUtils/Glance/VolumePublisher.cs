@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
@@ -14,7 +13,6 @@ namespace ImageUtils.Glance;
 /// </summary>
 public static class VolumePublisher
 {
-    private const string Algorithm = "sha512";
     private const string Queued = "queued";
     private const string Active = "active";
     private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
@@ -37,14 +35,24 @@ public static class VolumePublisher
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var started = Stopwatch.GetTimestamp();
-        var client = request.Client;
 
         // What a guest wrote into a device is no claim of what the device is.
         var options = request.Source.ClaimedFormat == ImageFormat.Unknown && Destination.IsBlockDevice(request.Path)
             ? request.Source with { KnownRaw = true }
             : request.Source;
         using var source = await ImageOpener.OpenAsync(request.Path, options, cancellationToken).ConfigureAwait(false);
+        return await PublishAsync(request, source, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes one image of what is open already; the path is not looked at.</summary>
+    internal static async Task<VolumePublishResult> PublishAsync(
+        VolumePublishRequest request,
+        OpenedImage source,
+        IProgress<ConversionProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var client = request.Client;
         if (request.StoreId is { } store)
         {
             await client.ValidateStoreAsync(store, cancellationToken).ConfigureAwait(false);
@@ -62,11 +70,12 @@ public static class VolumePublisher
             cancellationToken).ConfigureAwait(false);
         var image = request.ImageId is { } id
             ? await FindQueuedAsync(client, id, cancellationToken).ConfigureAwait(false)
-            : await client.CreateAsync(Describe(request), cancellationToken).ConfigureAwait(false);
+            : await RegisterAsync(client, Describe(request, target.VirtualSize)).ConfigureAwait(false);
         try
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var (sent, hash) = await SendAsync(request, target, image, progress, cancellationToken).ConfigureAwait(false);
-            var (result, isVerified) = await ConfirmAsync(client, image.Id, sent, hash, cancellationToken)
+            var (result, isVerified) = await ConfirmAsync(request, image.Id, sent, hash, cancellationToken)
                 .ConfigureAwait(false);
             if (request.Signer is { } signer)
             {
@@ -79,7 +88,7 @@ public static class VolumePublisher
                 result = await client.UpdateAsync(image.Id, change, cancellationToken).ConfigureAwait(false);
             }
 
-            return new VolumePublishResult
+            var published = new VolumePublishResult
             {
                 ImageId = result.Id,
                 Name = result.Name,
@@ -88,26 +97,49 @@ public static class VolumePublisher
                 ContainerFormat = result.ContainerFormat,
                 VirtualSize = target.VirtualSize,
                 Size = sent,
-                HashAlgorithm = Algorithm,
+                HashAlgorithm = request.HashAlgorithm,
                 HashValue = hash,
                 HashVerified = isVerified,
                 Signed = request.Signer is not null,
                 TemporaryBytes = target.TemporaryBytes,
                 Duration = Stopwatch.GetElapsedTime(started),
             };
+            if (request.Finish is { } finish)
+            {
+                await finish(published, cancellationToken).ConfigureAwait(false);
+            }
+
+            return published;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (request.ImageId is null && exception is not OriginalImageException { IsNewImageKept: true })
         {
-            await UndoAsync(client, image.Id, request.ImageId is null, exception).ConfigureAwait(false);
+            await UndoAsync(client, image.Id, exception).ConfigureAwait(false);
             throw;
         }
     }
 
-    private static NewGlanceImage Describe(VolumePublishRequest request) => request.Image with
+    private static NewGlanceImage Describe(VolumePublishRequest request, long virtualSize) => request.Image with
     {
+        MinDisk = request.MinDisk is { } smallest ? smallest(virtualSize) : request.Image.MinDisk,
         DiskFormat = request.Image.DiskFormat ?? request.Format.ToName(),
         ContainerFormat = request.Image.ContainerFormat ?? (request.Gzip is null ? "bare" : "compressed"),
     };
+
+    // By an id of its own: one whose registration was not answered can be deleted nevertheless. It is not cancelled half-way:
+    // Glance might come to it only after the deletion.
+    private static async Task<GlanceImage> RegisterAsync(GlanceClient client, NewGlanceImage image)
+    {
+        var id = image.Id ?? Guid.NewGuid().ToString();
+        try
+        {
+            return await client.CreateAsync(image with { Id = id }, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not ServiceResponseException { IsRefusal: true })
+        {
+            await UndoAsync(client, id, exception).ConfigureAwait(false);
+            throw;
+        }
+    }
 
     private static async Task<GlanceImage> FindQueuedAsync(
         GlanceClient client, string id, CancellationToken cancellationToken)
@@ -126,7 +158,7 @@ public static class VolumePublisher
         IProgress<ConversionProgress>? progress,
         CancellationToken cancellationToken)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA512);
+        using var hash = IncrementalHash.CreateHash(ContentCheck.FindAlgorithm(request.HashAlgorithm)!.Value);
         var observers = new List<SentBytes> { hash.AppendData };
         if (request.Signer is { } signer)
         {
@@ -172,44 +204,35 @@ public static class VolumePublisher
     }
 
     private static async Task<(GlanceImage Image, bool IsVerified)> ConfirmAsync(
-        GlanceClient client, string id, long sent, string hash, CancellationToken cancellationToken)
+        VolumePublishRequest request, string id, long sent, string hash, CancellationToken cancellationToken)
     {
-        var image = await client.GetAsync(id, cancellationToken).ConfigureAwait(false);
+        var image = await request.Client.GetAsync(id, cancellationToken).ConfigureAwait(false);
         if (image.Status != Active || image.Size != sent)
         {
             throw new ImageUnacceptableException(
                 id, $"{sent} bytes were sent, but Glance says that it is {image.Status} and has {image.Size}. Try again.");
         }
 
-        var isSame = string.Equals(image.OsHashAlgo, Algorithm, StringComparison.OrdinalIgnoreCase);
+        var isSame = string.Equals(image.OsHashAlgo, request.HashAlgorithm, StringComparison.OrdinalIgnoreCase);
         return !isSame || string.Equals(image.OsHashValue, hash, StringComparison.OrdinalIgnoreCase)
             ? (image, isSame)
-            : throw new ImageHashMismatchException(id, Algorithm, image.OsHashValue ?? "none", hash);
+            : throw new ImageHashMismatchException(id, request.HashAlgorithm, image.OsHashValue ?? "none", hash);
     }
 
     // A new image goes. One that was there before is queued again by Glance itself, where its data did not come whole.
-    private static async Task UndoAsync(GlanceClient client, string id, bool isNew, Exception reason)
+    private static async Task UndoAsync(GlanceClient client, string id, Exception reason)
     {
-        if (!isNew)
-        {
-            return;
-        }
-
         try
         {
-            await client.DeleteAsync(id, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (ImageNotFoundInGlanceException)
-        {
-            // It is gone already.
+            await client.DeleteIfThereAsync(id).ConfigureAwait(false);
         }
         catch (ImageUtilsException exception)
         {
             throw new ImageUnacceptableException(
                 id,
                 $"It could not be published ({reason.Message}), and what was registered of it could not be deleted either: "
-                + $"{exception.Message} Delete it.",
-                ExceptionDispatchInfo.SetCurrentStackTrace(reason));
+                + $"{exception.Message} Delete it, if it is there.",
+                reason);
         }
     }
 }
