@@ -124,6 +124,14 @@ public static class GlanceImageConverter
                 ConversionDisabled = request.ConversionDisabled,
             },
             claimed);
+        if (!ImageConverter.WritableFormats.Contains(request.Format))
+        {
+            // A disk that is called a disc would be taken for one.
+            throw new UnsupportedImageException(
+                $"Images are not made to be {request.Format.ToName()}. Name one of "
+                + $"{string.Join(", ", ImageConverter.WritableFormats.Select(one => one.ToName()))}.");
+        }
+
         ImageConverter.GetWriter(request.Format).CreateWriter(request.Target with { VirtualSize = AnySize });
     }
 
