@@ -133,7 +133,9 @@ public sealed class ConvertGlanceImageCommand : ImageServiceCmdlet
 
         // A file that is here was verified when it came, by whatever certificate there was then.
         var mayRecall = !RequireSignature && SigningCertificate is null && TrustedCertificate is null;
-        using var signer = Certificate is null ? null : new ImageSigner(Certificate, certificateId: CertificateId?.ToString("D"));
+        using var signer = Certificate is null
+            ? null
+            : new ImageSigner(Certificate, certificateId: CertificateId?.ToString("D"));
         var request = new GlanceConversionRequest
         {
             Client = Client,
@@ -160,7 +162,8 @@ public sealed class ConvertGlanceImageCommand : ImageServiceCmdlet
             ConversionDisabled = Configuration.ConversionDisabled,
         };
         Emit(AwaitWithProgress(
-            progress => GlanceImageConverter.ConvertAsync(request, progress, StopToken), $"Converting the image {image}"));
+            progress => GlanceImageConverter.ConvertAsync(request, progress, StopToken),
+            $"Converting the image {image}"));
     }
 
     private void Emit(GlanceConversionResult result)
@@ -168,8 +171,8 @@ public sealed class ConvertGlanceImageCommand : ImageServiceCmdlet
         if (!result.Converted)
         {
             WriteWarning(
-                $"The image {result.ImageId} is {result.DiskFormat} in {result.ContainerFormat} already: nothing was done with it. "
-                + "-Force makes a new one.");
+                $"The image {result.ImageId} is {result.DiskFormat} in {result.ContainerFormat} already: nothing was done "
+                + "with it. -Force makes a new one.");
         }
         else if (!result.HashVerified)
         {
@@ -191,5 +194,6 @@ public sealed class ConvertGlanceImageCommand : ImageServiceCmdlet
         || MyInvocation.BoundParameters.ContainsKey("Confirm")
         || GetVariableValue("ConfirmPreference") is not ConfirmImpact.High
         || ShouldContinue(
-            $"Once the new image is complete, delete the image {image} with its data?", "Convert-GlanceImage -RemoveOriginal");
+            $"Once the new image is complete, delete the image {image} with its data?",
+            "Convert-GlanceImage -RemoveOriginal");
 }

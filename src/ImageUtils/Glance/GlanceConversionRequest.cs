@@ -20,7 +20,9 @@ public sealed record GlanceConversionRequest
     /// <summary>What its file is like; its virtual size is the original's.</summary>
     public WriterOptions Target { get; init; } = new() { VirtualSize = 0 };
 
-    /// <summary>Whether the file is compressed as a whole (container_format <c>compressed</c>), and how much; null: not.</summary>
+    /// <summary>
+    /// Whether the file is compressed as a whole (container_format <c>compressed</c>), and how much; null: not.
+    /// </summary>
     public CompressionLevel? Gzip { get; init; }
 
     /// <summary>
@@ -34,7 +36,9 @@ public sealed record GlanceConversionRequest
     /// <summary>The new image's name; null: the original's.</summary>
     public string? Name { get; init; }
 
-    /// <summary>public, private, shared or community; null: the original's, if the new image has the same owner.</summary>
+    /// <summary>
+    /// public, private, shared or community; null: the original's, if the new image has the same owner.
+    /// </summary>
     public string? Visibility { get; init; }
 
     /// <summary>The new image's tags; null: the original's.</summary>
@@ -43,7 +47,9 @@ public sealed record GlanceConversionRequest
     /// <summary>Properties beside the original's, or instead of them.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
 
-    /// <summary>Prefixes of properties that are not carried over, beside <see cref="ImagePropertyFilter"/>'s own.</summary>
+    /// <summary>
+    /// Prefixes of properties that are not carried over, beside <see cref="ImagePropertyFilter"/>'s own.
+    /// </summary>
     public IReadOnlyCollection<string> ReservedNamespaces { get; init; } = [];
 
     /// <summary>The store's id; null for the default one.</summary>
@@ -99,7 +105,7 @@ public sealed record GlanceConversionResult
     /// <summary>What became of the original.</summary>
     public OriginalImage Original { get; init; }
 
-    /// <summary>Whether there is a new image; false: the original has the format already, and nothing was done.</summary>
+    /// <summary>Whether there is a new image; false: the original has the format, and nothing was done.</summary>
     public required bool Converted { get; init; }
 
     /// <summary>The original's format.</summary>

@@ -9,9 +9,9 @@ using ImageUtils.XenServer;
 namespace ImageUtils.Glance;
 
 /// <summary>
-/// Makes images anew in another format, as Glance's conversion does within an import: the original is fetched, checked,
-/// converted on the way into the upload, and left as it is until the new image is complete. What fails leaves the original
-/// as it was, and no other image.
+/// Makes images anew in another format, as Glance's conversion does within an import: the original is fetched,
+/// checked, converted on the way into the upload, and left as it is until the new image is complete. What fails leaves
+/// the original as it was, and no other image.
 /// </summary>
 public static class GlanceImageConverter
 {
@@ -26,11 +26,12 @@ public static class GlanceImageConverter
     /// <param name="request">What is asked for.</param>
     /// <param name="progress">Is told how far it is, at most five times a second.</param>
     /// <param name="cancellationToken">Ends it; a new image is deleted.</param>
-    /// <exception cref="ImageUnacceptableException">The image failed a check, or is not what it is said to be.</exception>
+    /// <exception cref="ImageUnacceptableException">The image failed a check, or is not what it is said to
+    /// be.</exception>
     /// <exception cref="ImageProtectedException">The original is to be removed, but is protected.</exception>
-    /// <exception cref="UnsupportedImageException">The format is not written, or the original's is not read.</exception>
-    /// <exception cref="ImageHashMismatchException">The original's bytes, or the new image's, are not those that Glance has
-    /// the hash of.</exception>
+    /// <exception cref="UnsupportedImageException">The format is not written, or the original's not read.</exception>
+    /// <exception cref="ImageHashMismatchException">The original's bytes, or the new image's, are not those that Glance
+    /// has the hash of.</exception>
     /// <exception cref="TruncatedImageException">There are not as many as there should be.</exception>
     /// <exception cref="InsufficientSpaceException">There is not enough room.</exception>
     /// <exception cref="ConversionDisabledException">The configuration forbids a change of format.</exception>
@@ -95,8 +96,8 @@ public static class GlanceImageConverter
         {
             throw new ImageProtectedException(
                 image.Id,
-                $"Image '{image.Id}' is protected, and so cannot be removed once it is converted. Nothing was done. Take its "
-                + "protection away, or keep or hide it.",
+                $"Image '{image.Id}' is protected, and so cannot be removed once it is converted. Nothing was done. Take "
+                + "its protection away, or keep or hide it.",
                 HttpStatusCode.Forbidden, null);
         }
 
@@ -111,8 +112,8 @@ public static class GlanceImageConverter
             || claimed is ImageFormat.Iso or ImageFormat.Aki or ImageFormat.Ari)
         {
             throw new UnsupportedImageException(
-                $"The image {image.Id} is {claimed.ToName()}, which is not converted. Images that are raw, qcow2, vhd, vhdx, vmdk "
-                + "or vdi are.");
+                $"The image {image.Id} is {claimed.ToName()}, which is not converted. Images that are raw, qcow2, vhd, "
+                + "vhdx, vmdk or vdi are.");
         }
 
         ImageConverter.ThrowIfDisabled(
@@ -136,7 +137,10 @@ public static class GlanceImageConverter
     }
 
     private sealed class Run(
-        GlanceConversionRequest request, GlanceImage image, ImageFormat claimed, IProgress<ConversionProgress>? progress)
+        GlanceConversionRequest request,
+        GlanceImage image,
+        ImageFormat claimed,
+        IProgress<ConversionProgress>? progress)
     {
         private GlanceClient Client => request.Client;
 
@@ -188,7 +192,7 @@ public static class GlanceImageConverter
                         Inspection = request.Inspection,
                         TemporaryDirectory = request.ConversionDirectory,
                     },
-                    (disk, _, unpacked) => PublishAsync(disk, temporaryBytes + unpacked),
+                    (disk, _, chain) => PublishAsync(disk, temporaryBytes + chain),
                     progress, cancellationToken).ConfigureAwait(false);
             }
 
@@ -203,8 +207,8 @@ public static class GlanceImageConverter
                     TemporaryDirectory = request.ConversionDirectory,
                 },
                 cancellationToken).ConfigureAwait(false);
-            return await PublishAsync(
-                source, temporaryBytes + (source.File.Path == source.Path ? 0 : source.File.Length)).ConfigureAwait(false);
+            var unpacked = source.File.Path == source.Path ? 0 : source.File.Length;
+            return await PublishAsync(source, temporaryBytes + unpacked).ConfigureAwait(false);
 
             async Task<GlanceConversionResult> PublishAsync(OpenedImage disk, long bytes)
             {
@@ -259,13 +263,13 @@ public static class GlanceImageConverter
         {
             var own = Client.Session.ProjectId;
             var takesPlace = request.Original != OriginalImage.Kept;
+            var hasSameOwner = takesPlace || own is null || image.Owner is null || image.Owner == own;
             return new NewGlanceImage
             {
                 Name = request.Name ?? image.Name,
 
                 // Somebody else's image that stays is copied, and the copy is no more public than any new one is.
-                Visibility = request.Visibility
-                    ?? (takesPlace || own is null || image.Owner is null || image.Owner == own ? image.Visibility : null),
+                Visibility = request.Visibility ?? (hasSameOwner ? image.Visibility : null),
                 Owner = takesPlace && image.Owner != own ? image.Owner : null,
                 OsHidden = image.OsHidden ? true : null,
                 MinRam = image.MinRam,

@@ -150,7 +150,7 @@ public sealed partial class ImageTemporaryFile
 
     // With the point in front and the ending, it was not complete when its process was gone (Destination.Create).
     [GeneratedRegex(
-        "^(?<part>[.])?imageutils-(?<owner>[^-]+)-(?<image>[^-]+)-(?<process>[0-9]{1,9})-(?<started>[0-9]{1,18})-[0-9a-f]{32}[.]image-tmp"
-        + "(?(part)[.][0-9a-f]{32}[.]imageutils-part)$")]
+        "^(?<part>[.])?imageutils-(?<owner>[^-]+)-(?<image>[^-]+)-(?<process>[0-9]{1,9})-(?<started>[0-9]{1,18})"
+        + "-[0-9a-f]{32}[.]image-tmp(?(part)[.][0-9a-f]{32}[.]imageutils-part)$")]
     private static partial Regex Name();
 }

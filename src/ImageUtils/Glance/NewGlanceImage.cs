@@ -18,7 +18,9 @@ public sealed record NewGlanceImage
     /// <summary>public, private, shared or community.</summary>
     public string? Visibility { get; init; }
 
-    /// <summary>The id of the project that it belongs to; null for the session's. Only an administrator may name another.</summary>
+    /// <summary>
+    /// The id of the project that it belongs to; null for the session's. Only an administrator may name another.
+    /// </summary>
     public string? Owner { get; init; }
 
     /// <summary>Whether it cannot be deleted.</summary>

@@ -3,8 +3,8 @@ using ImageUtils.Errors;
 namespace ImageUtils.Glance;
 
 /// <summary>
-/// What is done once an image was converted: the original hidden or removed, and the new one protected as it was. It is done
-/// to the end whoever cancels, and undone where it fails.
+/// What is done once an image was converted: the original hidden or removed, and the new one protected as it was. It is
+/// done to the end whoever cancels, and undone where it fails.
 /// </summary>
 internal sealed class OriginalImageChange(GlanceConversionRequest request, GlanceImage original, string newImageId)
 {
@@ -21,8 +21,8 @@ internal sealed class OriginalImageChange(GlanceConversionRequest request, Glanc
         {
             throw new ImageUnacceptableException(
                 newImageId,
-                $"Glance has no hash of it that could be compared, so the image {original.Id} is not given up for it. Keep the "
-                + "original, and hide or remove it yourself.");
+                $"Glance has no hash of it that could be compared, so the image {original.Id} is not given up for it. Keep "
+                + "the original, and hide or remove it yourself.");
         }
 
         cancellationToken.ThrowIfCancellationRequested();
@@ -75,8 +75,8 @@ internal sealed class OriginalImageChange(GlanceConversionRequest request, Glanc
             {
                 throw new OriginalImageException(
                     original.Id, newImageId, false,
-                    $"The image {original.Id} was converted, but cannot be removed. It is as it was, and the new image is not "
-                    + $"kept. {exception.Message}",
+                    $"The image {original.Id} was converted, but cannot be removed. It is as it was, and the new image is "
+                    + $"not kept. {exception.Message}",
                     exception);
             }
         }
@@ -102,7 +102,8 @@ internal sealed class OriginalImageChange(GlanceConversionRequest request, Glanc
         return status == Active
             ? true
             : throw Kept(
-                $"its status is {Inspection.Printable.Text(status)}. Look at it, and remove it if it is still there.", reason);
+                $"its status is {Inspection.Printable.Text(status)}. Look at it, and remove it if it is still there.",
+                reason);
     }
 
     private OriginalImageException Kept(string state, ImageUtilsException reason) => new(
@@ -123,8 +124,8 @@ internal sealed class OriginalImageChange(GlanceConversionRequest request, Glanc
             }
             catch (ImageUtilsException exception) when (id == original.Id)
             {
-                left = "The new image is not kept, but this one may be hidden now; show it again (Set-GlanceImage -Hidden $false). "
-                    + exception.Message;
+                left = "The new image is not kept, but this one may be hidden now; show it again (Set-GlanceImage -Hidden "
+                    + $"$false). {exception.Message}";
             }
             catch (ImageUtilsException)
             {
@@ -134,8 +135,8 @@ internal sealed class OriginalImageChange(GlanceConversionRequest request, Glanc
 
         return new OriginalImageException(
             original.Id, newImageId, false,
-            $"The image {original.Id} was converted, but it cannot be hidden, or the new one not be protected as it is. {left} "
-            + reason.Message,
+            $"The image {original.Id} was converted, but it cannot be hidden, or the new one not be protected as it is. "
+            + $"{left} {reason.Message}",
             reason);
     }
 

@@ -49,7 +49,9 @@ public sealed record VolumePublishRequest
     /// <summary>The hash that is taken of what is sent, as Glance names it.</summary>
     internal string HashAlgorithm { get; init; } = "sha512";
 
-    /// <summary>The smallest disk, in GiB, by the virtual size that the image has; null: as <see cref="Image"/> says.</summary>
+    /// <summary>
+    /// The smallest disk, in GiB, by the virtual size that the image has; null: as <see cref="Image"/> says.
+    /// </summary>
     internal Func<long, int>? MinDisk { get; init; }
 
     /// <summary>What follows once the image is complete. Where it fails, a new image is deleted.</summary>

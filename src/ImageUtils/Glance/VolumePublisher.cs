@@ -111,7 +111,8 @@ public static class VolumePublisher
 
             return published;
         }
-        catch (Exception exception) when (request.ImageId is null && exception is not OriginalImageException { IsNewImageKept: true })
+        catch (Exception exception) when (request.ImageId is null
+            && exception is not OriginalImageException { IsNewImageKept: true })
         {
             await UndoAsync(client, image.Id, exception).ConfigureAwait(false);
             throw;
@@ -125,8 +126,8 @@ public static class VolumePublisher
         ContainerFormat = request.Image.ContainerFormat ?? (request.Gzip is null ? "bare" : "compressed"),
     };
 
-    // By an id of its own: one whose registration was not answered can be deleted nevertheless. It is not cancelled half-way:
-    // Glance might come to it only after the deletion.
+    // By an id of its own: one whose registration was not answered can be deleted nevertheless. It is not cancelled
+    // half-way: Glance might come to it only after the deletion.
     private static async Task<GlanceImage> RegisterAsync(GlanceClient client, NewGlanceImage image)
     {
         var id = image.Id ?? Guid.NewGuid().ToString();

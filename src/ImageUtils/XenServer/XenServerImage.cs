@@ -73,8 +73,8 @@ public static class XenServerImage
                     conversion with { Target = target }, source, destination, progress)
                     .RunAsync(started, cancellationToken).ConfigureAwait(false);
                 return new XenServerImageResult(
-                    path, result.Destination, request.Format, chain.Count, result.VirtualSize, result.FileSize, unpacked,
-                    result.Verified, Stopwatch.GetElapsedTime(started));
+                    path, result.Destination, request.Format, chain.Count, result.VirtualSize, result.FileSize,
+                    unpacked, result.Verified, Stopwatch.GetElapsedTime(started));
             },
             progress, cancellationToken).ConfigureAwait(false);
     }

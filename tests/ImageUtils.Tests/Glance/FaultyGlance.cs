@@ -29,7 +29,7 @@ public enum GlanceFault
     Flip,
 }
 
-/// <summary>A Glance with one image, the original, that keeps what it is given, and does wrong what a test says.</summary>
+/// <summary>A Glance with one image, the original. It keeps what it is given, and does wrong what a test says.</summary>
 internal sealed class FaultyGlance : IDisposable
 {
     public const string Original = "11111111-2222-3333-4444-555555555555";

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Glance;
 using ImageUtils.Tests.Conversion;
@@ -92,7 +91,7 @@ public sealed class GlanceImageConverterFaultTests : IDisposable
     [Theory]
     [InlineData(Error, false)]
     [InlineData(SilentAfterwards, true)]
-    public async Task Where_nobody_knows_whether_the_original_is_there_the_new_image_stays(GlanceFault fault, bool isGone)
+    public async Task Where_nobody_knows_whether_the_original_is_there_the_new_one_stays(GlanceFault fault, bool isGone)
     {
         var attempts = 0;
         var isDeleted = false;
@@ -145,7 +144,8 @@ public sealed class GlanceImageConverterFaultTests : IDisposable
         var before = glance.State;
         using var signer = new ImageUtils.Signatures.ImageSigner(
             ImageUtils.Tests.Signatures.SampleCertificates.Rsa, certificateId: "22222222-2222-3333-4444-555555555555");
-        var error = await ConvertAsync(glance, OriginalImage.Removed, stop.Token, request => request with { Signer = signer });
+        var error = await ConvertAsync(
+            glance, OriginalImage.Removed, request => request with { Signer = signer }, stop.Token);
         Assert.IsAssignableFrom<OperationCanceledException>(error);
         Assert.Equal(before, glance.State);
         Assert.Empty(glance.NewImages);
@@ -166,7 +166,8 @@ public sealed class GlanceImageConverterFaultTests : IDisposable
         });
         var request = Request(client, OriginalImage.Hidden) with { Saved = saved };
         var original = await client.GetAsync(FaultyGlance.Original);
-        var published = await client.CreateAsync(new NewGlanceImage { Id = Guid.NewGuid().ToString(), DiskFormat = "qcow2" });
+        var published = await client.CreateAsync(
+            new NewGlanceImage { Id = Guid.NewGuid().ToString(), DiskFormat = "qcow2" });
         await client.DeleteAsync(FaultyGlance.Original);
         var error = await Assert.ThrowsAsync<OriginalImageException>(
             () => new OriginalImageChange(request, original, published.Id).RunAsync(true, default));
@@ -185,8 +186,8 @@ public sealed class GlanceImageConverterFaultTests : IDisposable
     private async Task<Exception?> ConvertAsync(
         FaultyGlance glance,
         OriginalImage original,
-        CancellationToken cancellationToken = default,
-        Func<GlanceConversionRequest, GlanceConversionRequest>? change = null)
+        Func<GlanceConversionRequest, GlanceConversionRequest>? change = null,
+        CancellationToken cancellationToken = default)
     {
         using var session = await glance.OpenAsync();
         var client = new GlanceClient(session) { ContinuationDelay = TimeSpan.FromMilliseconds(1) };

@@ -78,13 +78,13 @@ public sealed class GlanceImageConverterTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(ConversionDirectory));
         var made = await client.GetAsync(result.ImageId);
         Assert.Equal(
-            ("active", "convert-test", format.ToName(), isGzipped ? "compressed" : "bare", 2, 512, true, true, "community"),
-            (made.Status, made.Name, made.DiskFormat, made.ContainerFormat, made.MinDisk, made.MinRam, made.OsHidden,
-                made.Protected, made.Visibility));
+            ("active", "convert-test", format.ToName(), isGzipped ? "compressed" : "bare", 2, 512),
+            (made.Status, made.Name, made.DiskFormat, made.ContainerFormat, made.MinDisk, made.MinRam));
+        Assert.Equal((true, true, "community"), (made.OsHidden, made.Protected, made.Visibility));
         Assert.Equal(["one", "two"], made.Tags.Order());
         Assert.Equal(
             ["added=y", "mine=new", "os_distro=debian"],
-            made.Properties.Where(one => one.Key != "os_glance_stores").Select(one => $"{one.Key}={one.Value}").Order());
+            made.Properties.Select(one => $"{one.Key}={one.Value}").Order());
         Assert.Equal(made.OsHashValue, result.HashValue);
         Assert.Equal(_disk, await ReadAsync(made.Id));
     }
@@ -93,7 +93,8 @@ public sealed class GlanceImageConverterTests : IDisposable
     public async Task Compressed_images_and_chains_of_VHDs_become_one_disk()
     {
         var client = await ConnectAsync();
-        await File.WriteAllBytesAsync(_directory["disk.gz"], Gzip(await File.ReadAllBytesAsync(await MakeAsync("qcow2"))));
+        var plain = await File.ReadAllBytesAsync(await MakeAsync("qcow2"));
+        await File.WriteAllBytesAsync(_directory["disk.gz"], Gzip(plain));
         var zipped = await UploadAsync(_directory["disk.gz"], new NewGlanceImage
         {
             DiskFormat = "qcow2",
@@ -260,7 +261,8 @@ public sealed class GlanceImageConverterTests : IDisposable
         await RefuseAsync<UnsupportedImageException>(request with { Format = ImageFormat.Luks });
         await RefuseAsync<ImageOptionException>(
             request with { Target = new WriterOptions { VirtualSize = 0, Subformat = "flat" } });
-        var disc = await UploadAsync(_directory["volume.raw"], new NewGlanceImage { DiskFormat = "iso", ContainerFormat = "bare" });
+        var disc = await UploadAsync(
+            _directory["volume.raw"], new NewGlanceImage { DiskFormat = "iso", ContainerFormat = "bare" });
         await RefuseAsync<UnsupportedImageException>(Request(disc.Id, ImageFormat.Qcow2));
     }
 
