@@ -150,6 +150,7 @@ Describe 'Convert-GlanceImage that is killed' {
                         id = $request.HttpMethod -eq 'POST' ? 'new' : $using:original; status = 'active'; name = 'a'; size = 1MB
                         disk_format = 'raw'; container_format = 'bare'; os_hash_algo = 'sha512'; os_hash_value = $using:hash
                     }
+                    if ($request.Url.AbsolutePath -eq '/v2/images' -and $request.HttpMethod -eq 'GET') { $image = @{ images = @($image) } }
                     $body = [Text.Encoding]::UTF8.GetBytes(($image | ConvertTo-Json))
                 }
                 $context.Response.OutputStream.Write($body, 0, $body.Length)

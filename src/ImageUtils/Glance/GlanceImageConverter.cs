@@ -17,7 +17,6 @@ public static class GlanceImageConverter
 {
     // Of any disk: only the options are looked at.
     private const long AnySize = 1 << 20;
-    private const string MostCommonHash = "sha512";
 
     // What Nova's VMware driver is to know of a VMDK's own kind.
     private static readonly string[] s_ofTheOldFile = ["vmware_disktype"];
@@ -249,11 +248,6 @@ public static class GlanceImageConverter
             StoreId = request.StoreId,
             Signer = request.Signer,
             TemporaryDirectory = request.ConversionDirectory,
-
-            // Glance takes the same one for all its images, as long as nobody changes that.
-            HashAlgorithm = ContentCheck.FindAlgorithm(image.OsHashAlgo) is null
-                ? MostCommonHash
-                : image.OsHashAlgo!.ToLowerInvariant(),
             MinDisk = SmallestDisk,
             Finish = (published, token) => new OriginalImageChange(request, image, published.ImageId)
                 .RunAsync(published.HashVerified, token),

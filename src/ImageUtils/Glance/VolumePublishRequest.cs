@@ -46,9 +46,6 @@ public sealed record VolumePublishRequest
     /// <summary>Where temporary files go, where one is needed; null: the system's directory.</summary>
     public string? TemporaryDirectory { get; init; }
 
-    /// <summary>The hash that is taken of what is sent, as Glance names it.</summary>
-    internal string HashAlgorithm { get; init; } = "sha512";
-
     /// <summary>
     /// The smallest disk, in GiB, by the virtual size that the image has; null: as <see cref="Image"/> says.
     /// </summary>

@@ -112,6 +112,7 @@ internal sealed class FaultyGlance : IDisposable
 
         var (status, body) = (request.Method, path.Length) switch
         {
+            ("GET", 3) => (200, $"{{\"images\": [{_images[Original].Record.ToJsonString()}]}}"),
             ("GET", 4) => _images.TryGetValue(id, out var one) ? (200, one.Record.ToJsonString()) : (404, ""),
             ("POST", _) => Register((JsonObject)JsonNode.Parse(await ReadAsync(request, stream))!),
             ("PATCH", _) => Change(id, (JsonArray)JsonNode.Parse(await ReadAsync(request, stream))!),
