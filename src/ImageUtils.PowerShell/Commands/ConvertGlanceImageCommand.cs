@@ -24,7 +24,7 @@ public sealed class ConvertGlanceImageCommand : ImageServiceCmdlet
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageId")]
     [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(GlanceImageNameCompleter))]
+    [ArgumentCompleter(typeof(GlanceImageIdCompleter))]
     public override string[] Id { get; set; } = [];
 
     /// <summary>What the new images become.</summary>

@@ -206,8 +206,7 @@ public static class GlanceImageConverter
                     TemporaryDirectory = request.ConversionDirectory,
                 },
                 cancellationToken).ConfigureAwait(false);
-            var unpacked = source.File.Path == source.Path ? 0 : source.File.Length;
-            return await PublishAsync(source, temporaryBytes + unpacked).ConfigureAwait(false);
+            return await PublishAsync(source, temporaryBytes + source.UnpackedBytes).ConfigureAwait(false);
 
             async Task<GlanceConversionResult> PublishAsync(OpenedImage disk, long bytes)
             {

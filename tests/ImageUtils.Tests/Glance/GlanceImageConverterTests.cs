@@ -179,6 +179,26 @@ public sealed class GlanceImageConverterTests : IDisposable
         Assert.True(result.Size < image.Size);
     }
 
+    [SkippableTheory]
+    [InlineData(0, 0)]
+    [InlineData(1, 3)]
+    [InlineData(7, 7)]
+    public async Task The_smallest_disk_that_is_stated_has_room_for_the_new_one(int stated, int expected)
+    {
+        Tool.Require("qemu-img", "qemu-utils");
+        var client = await ConnectAsync();
+        Tool.Run("qemu-img", "create", "-f", "qcow2", _directory["empty"], "2561M");
+        var image = await UploadAsync(_directory["empty"], new NewGlanceImage
+        {
+            DiskFormat = "qcow2",
+            ContainerFormat = "bare",
+            MinDisk = stated,
+        });
+        var result = await ConvertAsync(Request(image.Id, ImageFormat.Vhdx));
+        Assert.Equal(2561L << 20, result.VirtualSize);
+        Assert.Equal(expected, (await client.GetAsync(result.ImageId)).MinDisk);
+    }
+
     [SkippableFact]
     public async Task A_download_is_used_and_what_is_signed_is_verified_and_signed_anew()
     {
