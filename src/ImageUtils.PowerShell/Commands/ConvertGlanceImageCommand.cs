@@ -15,7 +15,6 @@ namespace ImageUtils.PowerShell.Commands;
 public sealed class ConvertGlanceImageCommand : ImageServiceCmdlet
 {
     private const string KeepSet = "Keep";
-    private const string HideSet = "Hide";
     private const string RemoveSet = "Remove";
 
     private List<KeyValuePair<string, string>> _properties = [];
@@ -42,7 +41,7 @@ public sealed class ConvertGlanceImageCommand : ImageServiceCmdlet
     public SwitchParameter RemoveOriginal { get; set; }
 
     /// <summary>Hide the original once the new image is there.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = HideSet)]
+    [Parameter(ParameterSetName = KeepSet)]
     public SwitchParameter HideOriginal { get; set; }
 
     /// <summary>What it is wrapped in; compressed: by gzip.</summary>
