@@ -16,24 +16,7 @@ public abstract class GlanceCmdlet : ImageUtilsCmdlet
     public ImageServiceSession? Session { get; set; }
 
     /// <summary>Glance. Where there is no session, the cmdlet ends. To be used on the pipeline's thread.</summary>
-    private protected GlanceClient Client
-    {
-        get
-        {
-            if (_client is null)
-            {
-                var session = Session ?? SessionTable.Default;
-                if (session is null)
-                {
-                    ThrowTerminatingError(ErrorRecords.NotConnected());
-                }
-
-                _client = new GlanceClient(session!);
-            }
-
-            return _client;
-        }
-    }
+    private protected GlanceClient Client => _client ??= MakeGlanceClient(Session);
 
     /// <inheritdoc/>
     protected override void BeginProcessing() => _ = Client;
