@@ -29,7 +29,6 @@ internal static class PublicInternet
         (IPNetwork.Parse("240.0.0.0/4"), "a reserved address"),
         (IPNetwork.Parse("::/128"), "an unspecified address"),
         (IPNetwork.Parse("::1/128"), "a loopback address"),
-        (IPNetwork.Parse("::ffff:0:0/96"), "an IPv4 address in IPv6"),
         (IPNetwork.Parse("fc00::/7"), "a unique local address"),
         (IPNetwork.Parse("fe80::/10"), "a link-local address"),
         (IPNetwork.Parse("ff00::/8"), "a multicast address"),
@@ -47,6 +46,12 @@ internal static class PublicInternet
     /// <summary>What an address is instead of public, in words; null where it is public.</summary>
     internal static string? WhyNot(IPAddress address)
     {
+        // Whatever it is mapped to: no public machine is reached by one.
+        if (address.IsIPv4MappedToIPv6)
+        {
+            return "an IPv4 address in IPv6";
+        }
+
         if (Array.Find(s_special, one => one.Network.Contains(address)) is { Kind: { } kind })
         {
             return kind;
