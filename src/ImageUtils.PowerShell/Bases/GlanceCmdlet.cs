@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using ImageUtils.Glance;
 using ImageUtils.Keystone;
-using ImageUtils.PowerShell.Binding;
 
 namespace ImageUtils.PowerShell.Bases;
 

@@ -75,8 +75,8 @@ public abstract class ImageUtilsCmdlet : PSCmdlet, IDisposable
     }
 
     /// <summary>
-    /// Glance, in a session that is named or in the default one. Where there is none, the cmdlet ends. To be used on the
-    /// pipeline's thread.
+    /// Glance, in a session that is named or in the default one. Where there is none, the cmdlet ends. To be used on
+    /// the pipeline's thread.
     /// </summary>
     private protected GlanceClient MakeGlanceClient(ImageServiceSession? session)
     {

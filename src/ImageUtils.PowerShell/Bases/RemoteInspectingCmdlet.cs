@@ -73,7 +73,8 @@ public abstract class RemoteInspectingCmdlet<TResult> : InspectingCmdlet<TResult
                 var client = Client;
                 foreach (var id in GlanceImageId)
                 {
-                    ForItem(id, () => Inspect(client, Await(new ValueTask<GlanceImage>(client.FindAsync(id, StopToken)))));
+                    ForItem(id, () => Inspect(
+                        client, Await(new ValueTask<GlanceImage>(client.FindAsync(id, StopToken)))));
                 }
 
                 break;
@@ -149,8 +150,8 @@ public abstract class RemoteInspectingCmdlet<TResult> : InspectingCmdlet<TResult
     private void EmitRemote(RemoteInspection result)
     {
         WriteVerbose(
-            $"'{result.Name}': {result.BytesRead} bytes were read in {result.Requests} requests"
-            + (result.IsPartial ? ", and no more, for a check has failed." : "."));
+            $"'{result.Name}': bytes read: {result.BytesRead}, requests: {result.Requests}"
+            + (result.IsPartial ? "; the rest was not read, for a check has failed." : "."));
         Emit(result);
     }
 

@@ -61,7 +61,8 @@ internal sealed class InspectionRun
     /// <param name="length">The source's length in bytes.</param>
     internal ImageInspection? DescribeFailed(ImageFormat claimed, long length)
     {
-        if (RunsThatCount(claimed).FirstOrDefault(run => run.Context!.Results.Any(result => result.IsFailure)) is not { } run)
+        var run = RunsThatCount(claimed).FirstOrDefault(run => run.Context!.Results.Any(result => result.IsFailure));
+        if (run is null)
         {
             return null;
         }

@@ -83,10 +83,10 @@ public sealed class StreamInspector
     }
 
     /// <summary>
-    /// What is known where a check has failed for good, for a caller who reads no further; null where none has. Nothing more
-    /// is to be pushed then.
+    /// What is known where a check has failed for good, for a caller who reads no further; null where none has. Nothing
+    /// more is to be pushed then.
     /// </summary>
-    /// <param name="length">How long the data is, in bytes; null where that is not known, and what has passed counts.</param>
+    /// <param name="length">How long the data is, in bytes; null where not known, and what has passed counts.</param>
     internal ImageInspection? DescribeRejected(long? length) =>
         _run.DescribeFailed(_expected, length ?? _source.Position);
 

@@ -63,5 +63,6 @@ internal sealed class GlanceFile(GlanceClient client, GlanceImage image) : IRemo
 
     private ImageFileException Changed(long length) => new(
         ImageFileProblem.Changed, Name,
-        $"The image {Name} should have {image.Size} bytes, but its data ends at {length}. Have whoever runs Glance look after it.");
+        $"The image {Name} should have {image.Size} bytes, but its data ends at {length}. Have "
+        + "whoever runs Glance look after it.");
 }

@@ -5,8 +5,8 @@ namespace ImageUtils.Remote;
 
 /// <summary>Which network addresses are those of machines on the public internet.</summary>
 /// <remarks>
-/// IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890): those that are not globally reachable. Of IPv6 only
-/// global unicast, 2000::/3, is public at all (IANA IPv6 Address Space).
+/// IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890): those that are not globally reachable. Of IPv6
+/// only global unicast, 2000::/3, is public at all (IANA IPv6 Address Space).
 /// </remarks>
 internal static class PublicInternet
 {

@@ -8,7 +8,7 @@ public sealed record RemoteInspectionOptions
     /// <summary>What may be read by default of an image of which no ranges can be had, in bytes: 4 GiB.</summary>
     public const long DefaultMaximumDownload = 4L << 30;
 
-    /// <summary>What is allowed. Whatever it says of directories, an image somewhere else can name no other files.</summary>
+    /// <summary>What is allowed; whatever it says of directories, such an image can name no other files.</summary>
     public InspectionOptions Inspection { get; init; } = InspectionOptions.Default;
 
     /// <summary>

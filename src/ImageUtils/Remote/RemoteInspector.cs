@@ -3,14 +3,13 @@ using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Glance;
 using ImageUtils.Inspection;
-using ImageUtils.IO;
 using ImageUtils.Streaming;
 
 namespace ImageUtils.Remote;
 
 /// <summary>
-/// Says what an image in Glance or on the web is, from a few ranges of it. Where there are none it is read from front to
-/// back, in bounded memory. The verdict is the one on the same bytes in a file.
+/// Says what an image in Glance or on the web is, from a few ranges of it. Where there are none it is read from front
+/// to back, in bounded memory. The verdict is the one on the same bytes in a file.
 /// </summary>
 public static class RemoteInspector
 {
@@ -50,7 +49,9 @@ public static class RemoteInspector
         using var file = new GlanceFile(client, image);
         return await InspectAsync(
             file,
-            options.Expected == ImageFormat.Unknown ? options with { Expected = RemoteClaim.DataFormatOf(image) } : options,
+            options.Expected == ImageFormat.Unknown
+                ? options with { Expected = RemoteClaim.DataFormatOf(image) }
+                : options,
             progress, cancellationToken).ConfigureAwait(false);
     }
 
@@ -134,7 +135,9 @@ public static class RemoteInspector
         while ((got = await file.ReadNextAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
         {
             inspector.Push(buffer.AsSpan(0, got));
-            if (options.StopsAtFailure && !options.KnownRaw && inspector.DescribeRejected(file.Length) is { } rejected)
+            // Less than a bufferful is the end, and then all of it is known.
+            if (options.StopsAtFailure && !options.KnownRaw && got == buffer.Length
+                && inspector.DescribeRejected(file.Length) is { } rejected)
             {
                 return (rejected, true);
             }

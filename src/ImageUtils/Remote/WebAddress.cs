@@ -7,8 +7,8 @@ namespace ImageUtils.Remote;
 public static class WebAddress
 {
     /// <summary>
-    /// What is shown of an address: where it leads, and not its user name, its password and its query, by which services
-    /// grant access to whoever knows them.
+    /// What is shown of an address: where it leads, and not its user name, its password and its query, by which
+    /// services grant access to whoever knows them.
     /// </summary>
     public static string ToText(Uri uri)
     {
@@ -26,22 +26,23 @@ public static class WebAddress
             || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <exception cref="WebAddressException">It is not one of http or https, or has a user name or password.</exception>
+    /// <exception cref="WebAddressException">It is not one of http or https, or has a user or password.</exception>
     internal static void ThrowIfUnusable(Uri uri)
     {
         if (!uri.IsAbsoluteUri || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
         {
             throw new WebAddressException(
                 WebAddressProblem.NotUsable,
-                $"'{ToText(uri)}' is not an address that begins with http:// or https://. Name one, or use -Path for a file.");
+                $"'{ToText(uri)}' is not an address that begins with http:// or https://. Name one; a "
+                + "file is named with -Path.");
         }
 
         if (uri.UserInfo.Length > 0)
         {
             throw new WebAddressException(
                 WebAddressProblem.NotUsable,
-                $"The address of '{ToText(uri)}' has a user name or password in it, which is not sent. Leave it out; what "
-                + "needs one is to be downloaded first.");
+                $"The address of '{ToText(uri)}' has a user name or password in it, which is not sent. Leave it out; "
+                + "what needs one is to be downloaded first.");
         }
     }
 
@@ -61,8 +62,8 @@ public static class WebAddress
         return from.Scheme == "https" && next.Scheme != "https"
             ? throw new WebAddressException(
                 WebAddressProblem.Redirection,
-                $"'{ToText(from)}' leads on to '{ToText(next)}', where anybody on the way could change what comes. Name "
-                + "that address itself if that does not matter.")
+                $"'{ToText(from)}' leads on to '{ToText(next)}', where anybody on the way could change what comes. "
+                + "Name that address itself if that does not matter.")
             : next;
     }
 }

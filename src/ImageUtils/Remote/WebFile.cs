@@ -1,12 +1,13 @@
 using System.Net;
 using System.Net.Http.Headers;
 using ImageUtils.Errors;
+using ImageUtils.Inspection;
 
 namespace ImageUtils.Remote;
 
 /// <summary>
-/// A file on the web. It must stay what it was when it was opened: its length and, where the server tells them, its tag and the
-/// time of its last change.
+/// A file on the web. It must stay what it was when it was opened: its length and, where the server tells them, its tag
+/// and the time of its last change.
 /// </summary>
 /// <remarks>RFC 9110, sections 8.8 (validators), 13.1.5 (If-Range) and 14 (ranges).</remarks>
 internal sealed class WebFile : IRemoteFile, IDisposable
@@ -170,8 +171,8 @@ internal sealed class WebFile : IRemoteFile, IDisposable
         {
             throw Misunderstood(
                 response, uri,
-                $"It says Content-Range '{Inspection.Printable.Text(headers.ContentRange?.ToString() ?? "")}' and Content-Length "
-                + $"{headers.ContentLength}, and asked for were {length} bytes from {offset} on.");
+                $"It says Content-Range '{Printable.Text(headers.ContentRange?.ToString() ?? "")}' and "
+                + $"Content-Length {headers.ContentLength}, and asked for were {length} bytes from {offset} on.");
         }
 
         return range.Length is { } now && total is { } before && now != before ? -1 : to + 1;
@@ -189,7 +190,8 @@ internal sealed class WebFile : IRemoteFile, IDisposable
             switch (response.StatusCode)
             {
                 // What a server answers to If-Range where the file is another, and to a range behind its end.
-                case HttpStatusCode.OK or HttpStatusCode.RequestedRangeNotSatisfiable or HttpStatusCode.PreconditionFailed:
+                case HttpStatusCode.OK or HttpStatusCode.PreconditionFailed
+                    or HttpStatusCode.RequestedRangeNotSatisfiable:
                     throw Changed();
                 case HttpStatusCode.PartialContent when isOther:
                     throw Changed();
@@ -213,7 +215,8 @@ internal sealed class WebFile : IRemoteFile, IDisposable
 
     private ImageFileException Changed() => new(
         ImageFileProblem.Changed, Name,
-        $"'{Name}' changed while it was looked at, or its server has several versions of it. Try again when it is complete.");
+        $"'{Name}' changed while it was looked at, or its server has several versions of it. "
+        + "Try again when it is complete.");
 
     private static ImageFileException Empty(Uri uri) => new(
         ImageFileProblem.Empty, WebAddress.ToText(uri),
@@ -221,7 +224,7 @@ internal sealed class WebFile : IRemoteFile, IDisposable
 
     private static ServiceResponseException Refused(HttpResponseMessage response, Uri uri) => new(
         $"GET {WebAddress.ToText(uri)}: {(int)response.StatusCode} "
-        + Inspection.Printable.Text(response.ReasonPhrase ?? response.StatusCode.ToString()) + "."
+        + Printable.Text(response.ReasonPhrase ?? response.StatusCode.ToString()) + "."
         + response.StatusCode switch
         {
             HttpStatusCode.NotFound or HttpStatusCode.Gone => " Check the address.",
@@ -233,7 +236,8 @@ internal sealed class WebFile : IRemoteFile, IDisposable
         response.StatusCode, null);
 
     private static ServiceAnswerException Misunderstood(HttpResponseMessage response, Uri uri, string what) => new(
-        $"GET {WebAddress.ToText(uri)}: {(int)response.StatusCode}. {what} The server, or something before it, is at fault.",
+        $"GET {WebAddress.ToText(uri)}: {(int)response.StatusCode}. {what} "
+        + "The server, or something before it, is at fault.",
         response.StatusCode, null);
 
     private static ImageDownloadCutException Cut(Uri uri, long offset, WebOptions options, Exception exception) => new(

@@ -9,11 +9,12 @@ namespace ImageUtils.Remote;
 
 /// <summary>
 /// Reads files on the web that anybody may read: by http and https, without cookies, credentials or a proxy that nobody
-/// named, and, unless that is allowed, from machines on the public internet only. It may be used by several threads at once.
+/// named, and, unless that is allowed, from machines on the public internet only. It may be used by several threads at
+/// once.
 /// </summary>
 /// <remarks>
-/// Which machine a name leads to is decided once for each connection, and held against <see cref="WebOptions"/> where the
-/// connection is made: a name that is answered differently the next time leads nowhere else.
+/// Which machine a name leads to is decided once for each connection, and held against <see cref="WebOptions"/> where
+/// the connection is made: a name that is answered differently the next time leads nowhere else.
 /// </remarks>
 public sealed class WebReader : IDisposable
 {
@@ -26,7 +27,7 @@ public sealed class WebReader : IDisposable
 
     /// <summary>Makes a reader.</summary>
     /// <param name="options">How.</param>
-    /// <exception cref="WebAddressException">The proxy is none, or needs that private addresses are allowed.</exception>
+    /// <exception cref="WebAddressException">The proxy is none, or needs private addresses allowed.</exception>
     public WebReader(WebOptions? options = null)
     {
         Options = options ?? WebOptions.Default;
@@ -37,8 +38,8 @@ public sealed class WebReader : IDisposable
             {
                 throw new WebAddressException(
                     WebAddressProblem.Private,
-                    $"Through the proxy '{WebAddress.ToText(proxy)}' it cannot be seen which machine is asked. Allow private "
-                    + "addresses (-AllowPrivateAddress) if the proxy may be trusted with that.");
+                    $"Through the proxy '{WebAddress.ToText(proxy)}' it cannot be seen which machine is asked. Allow "
+                    + "private addresses (-AllowPrivateAddress) if the proxy may be trusted with that.");
             }
         }
 
@@ -69,7 +70,8 @@ public sealed class WebReader : IDisposable
         {
             var at = uri;
             var response = await _connection.SendAsync(
-                () => MakeMessage(at, range, validator), mayRepeat: true, null, cancellationToken).ConfigureAwait(false);
+                () => MakeMessage(at, range, validator), mayRepeat: true, null, cancellationToken)
+                .ConfigureAwait(false);
             if (response.StatusCode is not (HttpStatusCode.MovedPermanently or HttpStatusCode.Found
                 or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect))
             {
@@ -128,10 +130,12 @@ public sealed class WebReader : IDisposable
             : Array.FindAll(addresses, address => options.WhyNotPublic(address) is null);
         if (allowed.Length == 0 && addresses.Length > 0)
         {
+            var kind = options.WhyNotPublic(addresses[0]);
             throw new WebAddressException(
                 WebAddressProblem.Private,
-                $"'{Printable.Text(host)}' is {addresses[0]}, {options.WhyNotPublic(addresses[0])}. Allow that "
-                + "(-AllowPrivateAddress) if whoever gave you the address may have you ask machines of your own network.");
+                $"'{Printable.Text(host)}' is {(literal is null ? $"at {addresses[0]}, {kind}" : kind)}. Allow that "
+                + "(-AllowPrivateAddress) if whoever gave you the address may have you ask machines of your own "
+                + "network.");
         }
 
         SocketException? failure = null;
@@ -140,7 +144,8 @@ public sealed class WebReader : IDisposable
             var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(new IPEndPoint(address, endPoint.Port), cancellationToken).ConfigureAwait(false);
+                await socket.ConnectAsync(new IPEndPoint(address, endPoint.Port), cancellationToken)
+                    .ConfigureAwait(false);
                 return new NetworkStream(socket, ownsSocket: true);
             }
             catch (SocketException exception)

@@ -12,14 +12,15 @@ namespace ImageUtils.Streaming;
 internal delegate ValueTask<int> RangeRead(long offset, Memory<byte> buffer, CancellationToken cancellationToken);
 
 /// <summary>
-/// A remote file of which ranges can be read, such as an image in Glance. It is read in whole blocks, of which some are kept;
-/// and of each that was ever read the hash is kept, so that what passes later can be seen to be the same. One range is
+/// A remote file of which ranges can be read, such as an image in Glance. It is read in whole blocks, of which some are
+/// kept; and of each that was ever read the hash is kept, so that what passes later can be seen to be the same. One range is
 /// read at a time, however many ask; once that has failed, it fails for all who ask.
 /// </summary>
 /// <param name="length">The file's length in bytes.</param>
 /// <param name="read">Reads from it.</param>
 /// <param name="blockLength">What is read at once, in bytes, at least; blocks begin at its multiples.</param>
-internal sealed class RemoteSource(long length, RangeRead read, int blockLength = RemoteSource.BlockLength) : IByteSource
+internal sealed class RemoteSource(long length, RangeRead read, int blockLength = RemoteSource.BlockLength)
+    : IByteSource
 {
     /// <summary>What is read at once, in bytes, at least, where nothing else is said.</summary>
     internal const int BlockLength = 64 << 10;
@@ -32,7 +33,8 @@ internal sealed class RemoteSource(long length, RangeRead read, int blockLength 
     private readonly Dictionary<long, byte[]> _hashes = [];
 
     // An inspection asks for several formats at once, each of which goes on wherever its bytes came in.
-    private readonly SemaphoreSlim _turn = new(1);
+    private readonly Lock _lock = new();
+    private Task _last = Task.CompletedTask;
     private ExceptionDispatchInfo? _failure;
 
     /// <summary>The file's length in bytes.</summary>
@@ -48,7 +50,8 @@ internal sealed class RemoteSource(long length, RangeRead read, int blockLength 
         {
             var at = offset + done;
             var block = at / blockLength;
-            var data = await GetAsync(block, (offset + total - 1) / blockLength, cancellationToken).ConfigureAwait(false);
+            var data = await GetAsync(block, (offset + total - 1) / blockLength, cancellationToken)
+                .ConfigureAwait(false);
             var within = (int)(at - block * blockLength);
             var piece = Math.Min(data.Length - within, total - done);
             if (piece <= 0)
@@ -74,22 +77,28 @@ internal sealed class RemoteSource(long length, RangeRead read, int blockLength 
     /// <summary>The SHA-256 of a block that was read; null where it was not.</summary>
     internal byte[]? FindHash(long block) => _hashes.GetValueOrDefault(block);
 
-    private async ValueTask<byte[]> GetAsync(long block, long last, CancellationToken cancellationToken)
+    private Task<byte[]> GetAsync(long block, long last, CancellationToken cancellationToken)
     {
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        lock (_lock)
+        {
+            var work = GetAfterAsync(_last, block, last, cancellationToken);
+            _last = work;
+            return work;
+        }
+    }
+
+    private async Task<byte[]> GetAfterAsync(Task before, long block, long last, CancellationToken cancellationToken)
+    {
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _failure?.Throw();
         try
         {
-            _failure?.Throw();
             return await GetInTurnAsync(block, last, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            _failure ??= ExceptionDispatchInfo.Capture(exception);
+            _failure = ExceptionDispatchInfo.Capture(exception);
             throw;
-        }
-        finally
-        {
-            _turn.Release();
         }
     }
 

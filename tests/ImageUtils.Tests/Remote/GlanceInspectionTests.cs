@@ -62,11 +62,13 @@ public sealed class GlanceInspectionTests : IDisposable
         var bytes = Qcow2Cases.WithBacking("/etc/passwd").Resize(1 << 20).ToArray();
         using var web = new ScriptedServer((request, stream) => ScriptedServer.AnswerAsync(
             stream, 200, request.Method == "HEAD" ? default : bytes, announced: bytes.Length));
-        var made = await client.CreateAsync(new NewGlanceImage { Name = "remote", DiskFormat = "qcow2", ContainerFormat = "bare" });
-        _images.Add(made.Id);
+        var made = await CreateAsync(client, "qcow2", "bare");
         using var http = new HttpClient { BaseAddress = client.Session.Endpoint };
         var location = new StringContent(
-            $$$"""[{"op": "add", "path": "/locations/-", "value": {"url": "{{{web.Address}}}disk", "metadata": {"store": "web"} } }]""");
+            $$$"""
+            [{"op": "add", "path": "/locations/-",
+              "value": {"url": "{{{web.Address}}}disk", "metadata": {"store": "web"} } }]
+            """);
         location.Headers.ContentType = new("application/openstack-images-v2.1-json-patch");
         using var answer = await http.PatchAsync($"v2/images/{made.Id}", location);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
@@ -74,7 +76,8 @@ public sealed class GlanceInspectionTests : IDisposable
         var whole = await RemoteInspector.InspectAsync(client, image);
         Assert.Equal((ImageFormat.Qcow2, false), (whole.Image.Format, whole.IsPartial));
         Assert.InRange(whole.BytesRead, bytes.Length, 2 * bytes.Length);
-        var part = await RemoteInspector.InspectAsync(client, image, new RemoteInspectionOptions { StopsAtFailure = true });
+        var part = await RemoteInspector.InspectAsync(
+            client, image, new RemoteInspectionOptions { StopsAtFailure = true });
         Assert.True(part.IsPartial);
         Assert.Equal((long)bytes.Length, part.Image.FileSize);
         Assert.Equal("backing_file", Assert.Single(part.Image.Failures).Name);
@@ -86,9 +89,9 @@ public sealed class GlanceInspectionTests : IDisposable
     public async Task What_has_no_data_cannot_be_looked_at()
     {
         var client = await ConnectAsync();
-        var made = await client.CreateAsync(new NewGlanceImage { Name = "remote", DiskFormat = "qcow2", ContainerFormat = "bare" });
-        _images.Add(made.Id);
-        var error = await Assert.ThrowsAsync<ImageUnacceptableException>(() => RemoteInspector.InspectAsync(client, made));
+        var made = await CreateAsync(client, "qcow2", "bare");
+        var error = await Assert.ThrowsAsync<ImageUnacceptableException>(
+            () => RemoteInspector.InspectAsync(client, made));
         Assert.Contains("queued", error.Message, StringComparison.Ordinal);
         var empty = await UploadAsync(client, "raw", "bare", []);
         var nothing = await Record.ExceptionAsync(() => RemoteInspector.InspectAsync(client, empty));
@@ -125,11 +128,17 @@ public sealed class GlanceInspectionTests : IDisposable
         return new GlanceClient(_session);
     }
 
-    private async Task<GlanceImage> UploadAsync(GlanceClient client, string disk, string container, byte[] bytes)
+    private async Task<GlanceImage> CreateAsync(GlanceClient client, string disk, string container)
     {
         var image = await client.CreateAsync(
             new NewGlanceImage { Name = "remote", DiskFormat = disk, ContainerFormat = container });
         _images.Add(image.Id);
+        return image;
+    }
+
+    private async Task<GlanceImage> UploadAsync(GlanceClient client, string disk, string container, byte[] bytes)
+    {
+        var image = await CreateAsync(client, disk, container);
         await client.UploadAsync(image.Id, (stream, token) => stream.WriteAsync(bytes, token).AsTask(), bytes.Length);
         return await client.GetAsync(image.Id);
     }

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using ImageUtils.Builders;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
@@ -85,8 +82,8 @@ public sealed class RemoteInspectorTests
             }
 
             var from = request.From;
-            Task Range(int first, int length, int total, string headers = Tag) => ScriptedServer.AnswerAsync(
-                stream, 206, new byte[length], headers + $"Content-Range: bytes {first}-{first + length - 1}/{total}\r\n");
+            Task Range(int first, int length, int total) => ScriptedServer.AnswerAsync(
+                stream, 206, new byte[length], Tag + $"Content-Range: bytes {first}-{first + length - 1}/{total}\r\n");
             return fault switch
             {
                 "tag" => ScriptedServer.AnswerRangeAsync(request, stream, image, headers: "ETag: \"v2\"\r\n"),

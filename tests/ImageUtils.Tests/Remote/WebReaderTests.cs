@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using ImageUtils.Builders;
 using ImageUtils.Errors;
@@ -97,7 +96,8 @@ public sealed class WebReaderTests
         var asked = 0;
         using var reader = new WebReader(Public() with
         {
-            Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse(++asked == 1 ? "127.0.0.1" : "127.0.0.2")]),
+            Resolve = (_, _) => Task.FromResult<IPAddress[]>(
+                [IPAddress.Parse(++asked == 1 ? "127.0.0.1" : "127.0.0.2")]),
         });
         await Assert.ThrowsAsync<WebAddressException>(
             () => InspectAsync(reader, $"http://rebound.example:{server.Address.Port}/"));
@@ -127,11 +127,13 @@ public sealed class WebReaderTests
             return left == 0
                 ? ScriptedServer.AnswerRangeAsync(request, stream, s_image)
                 : ScriptedServer.AnswerAsync(
-                    stream, new[] { 301, 302, 303, 307, 308 }[left % 5], headers: $"Location: /{left - 1}\r\nSet-Cookie: a=b\r\n");
+                    stream, new[] { 301, 302, 303, 307, 308 }[left % 5],
+                    headers: $"Location: /{left - 1}\r\nSet-Cookie: a=b\r\n");
         });
         using var reader = new WebReader(Public());
-        var found = await InspectAsync(reader, $"http://shown.example:{server.Address.Port}/5");
-        Assert.Equal((ImageFormat.Qcow2, $"http://shown.example:{server.Address.Port}/5"), (found.Image.Format, found.Name));
+        var address = $"http://shown.example:{server.Address.Port}/5";
+        var found = await InspectAsync(reader, address);
+        Assert.Equal((ImageFormat.Qcow2, address), (found.Image.Format, found.Name));
         Assert.All(server.Requests, request => Assert.Null(request.Header("Cookie")));
 
         // What follows is asked where the file was found.
@@ -170,7 +172,8 @@ public sealed class WebReaderTests
     public void From_https_nothing_leads_to_http()
     {
         var from = new Uri("https://a.example/disk");
-        Assert.Equal("https://a.example/other", WebAddress.Follow(from, new Uri("/other", UriKind.Relative)).AbsoluteUri);
+        var other = WebAddress.Follow(from, new Uri("/other", UriKind.Relative));
+        Assert.Equal("https://a.example/other", other.AbsoluteUri);
         var error = Assert.Throws<WebAddressException>(() => WebAddress.Follow(from, new Uri("http://a.example/disk")));
         Assert.Equal(WebAddressProblem.Redirection, error.Problem);
     }
