@@ -314,6 +314,11 @@ Describe 'Test-ImageFormat' {
             ($saved | Test-ImageFormat).Path | Should -Be $saved.Path
         }
 
+        It 'completes names of images' {
+            $line = 'Test-ImageFormat -GlanceImageId remote-g'
+            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be 'remote-good'
+        }
+
         It 'reads a little of a large image, and says how much' {
             $output = Test-ImageFormat -GlanceImageId $large -Verbose 4>&1
             $output.Where{ $_ -is [ImageUtils.Inspection.ImageFormatReport] }.FileSize | Should -Be 4MB

@@ -63,6 +63,7 @@ public sealed class GetQemuImageInfoCommand : RemoteInspectingCmdlet<QemuImageIn
     {
         Inspection = Options,
         KnownRaw = Format == ImageFormat.Raw,
+        HoldsAgainstClaim = false,
     };
 
     /// <inheritdoc/>

@@ -173,7 +173,7 @@ internal sealed class ServiceConnection : IDisposable
             var waited = limited.IsCancellationRequested ? within : s_connectTimeout;
             throw new ServiceTimedOutException(
                 $"{Describe(request)}: no answer within {waited.TotalSeconds:0.#} s. Try again, or allow more time.",
-                request.RequestUri!, exception);
+                Shown(request), exception);
         }
         catch (HttpRequestException exception) when (exception.InnerException is ImageUtilsException own)
         {
@@ -188,12 +188,15 @@ internal sealed class ServiceConnection : IDisposable
                 ? new ServiceCertificateException(
                     $"{Describe(request)}: the certificate is not trusted: {Reason(exception)} "
                     + _trustAdvice,
-                    request.RequestUri!, exception)
+                    Shown(request), exception)
                 : new ServiceUnreachableException(
                     $"{Describe(request)}: {Reason(exception)} Check the address and that the service runs.",
-                    request.RequestUri!, exception);
+                    Shown(request), exception);
         }
     }
+
+    // A query can hold what grants access, and errors are printed with all that they have.
+    private static Uri Shown(HttpRequestMessage request) => new(request.RequestUri!.GetLeftPart(UriPartial.Path));
 
     private static string Describe(HttpRequestMessage request) =>
         $"{request.Method} {request.RequestUri!.GetLeftPart(UriPartial.Path)}";

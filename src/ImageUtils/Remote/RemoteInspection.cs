@@ -16,6 +16,11 @@ public sealed record RemoteInspectionOptions
     /// </summary>
     public ImageFormat Expected { get; init; }
 
+    /// <summary>
+    /// Whether an image in Glance is held against what Glance says of it, where <see cref="Expected"/> says nothing.
+    /// </summary>
+    public bool HoldsAgainstClaim { get; init; } = true;
+
     /// <summary>The caller knows that the image is raw: only its length is looked at.</summary>
     public bool KnownRaw { get; init; }
 

@@ -49,7 +49,7 @@ public static class RemoteInspector
         using var file = new GlanceFile(client, image);
         return await InspectAsync(
             file,
-            options.Expected == ImageFormat.Unknown
+            options is { Expected: ImageFormat.Unknown, HoldsAgainstClaim: true }
                 ? options with { Expected = RemoteClaim.DataFormatOf(image) }
                 : options,
             progress, cancellationToken).ConfigureAwait(false);

@@ -246,5 +246,5 @@ internal sealed class WebFile : IRemoteFile, IDisposable
             ? $"too few bytes came within {options.StallTimeout.TotalSeconds:0.#} s"
             : exception.Message.TrimEnd('.'))
         + ". Try again.",
-        uri, offset, exception);
+        new Uri(uri.GetLeftPart(UriPartial.Path)), offset, exception);
 }

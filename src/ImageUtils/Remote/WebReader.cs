@@ -141,10 +141,13 @@ public sealed class WebReader : IDisposable
         SocketException? failure = null;
         foreach (var address in allowed)
         {
+            // One that does not answer leaves time for the others.
+            using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limited.CancelAfter(s_connectTimeout / allowed.Length);
             var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
-                await socket.ConnectAsync(new IPEndPoint(address, endPoint.Port), cancellationToken)
+                await socket.ConnectAsync(new IPEndPoint(address, endPoint.Port), limited.Token)
                     .ConfigureAwait(false);
                 return new NetworkStream(socket, ownsSocket: true);
             }
@@ -152,6 +155,11 @@ public sealed class WebReader : IDisposable
             {
                 socket.Dispose();
                 failure = exception;
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                socket.Dispose();
+                failure = new SocketException((int)SocketError.TimedOut);
             }
             catch
             {

@@ -31,8 +31,8 @@ public sealed class RemoteInspectorTests
         foreach (var one in Corpus.All.Where((one, index) => one.Bytes().Length switch
         {
             0 or > 8 << 20 => false,
-            > 16 << 10 => index % 5 == 0,
-            _ => index % 20 == 0,
+            > 16 << 10 => index % 9 == 0,
+            _ => index % 40 == 0,
         }))
         {
             image = one.Bytes();

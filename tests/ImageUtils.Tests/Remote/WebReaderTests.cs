@@ -187,6 +187,16 @@ public sealed class WebReaderTests
             () => InspectAsync(reader, $"http://shown.example:{server.Address.Port}/disk?signature=hunter2"));
         Assert.DoesNotContain("hunter2", error.ToString(), StringComparison.Ordinal);
         Assert.Equal("/disk?signature=hunter2", server.Requests.Single().Path);
+        using var cut = new ScriptedServer((_, stream) =>
+            ScriptedServer.AnswerAsync(stream, 200, new byte[10], announced: 20));
+        var others = new List<ServiceUnreachableException>
+        {
+            await Assert.ThrowsAsync<ImageDownloadCutException>(
+                () => InspectAsync(reader, $"http://shown.example:{cut.Address.Port}/disk?signature=hunter2")),
+            await Assert.ThrowsAsync<ServiceUnreachableException>(
+                () => InspectAsync(reader, "http://nowhere.example/disk?signature=hunter2")),
+        };
+        Assert.All(others, other => Assert.DoesNotContain("hunter2", $"{other} {other.Uri}", StringComparison.Ordinal));
     }
 
     [Fact]
