@@ -12,9 +12,9 @@ namespace ImageUtils.Streaming;
 internal delegate ValueTask<int> RangeRead(long offset, Memory<byte> buffer, CancellationToken cancellationToken);
 
 /// <summary>
-/// A remote file of which ranges can be read, such as an image in Glance. It is read in whole blocks, of which some are
-/// kept; and of each that was ever read the hash is kept, so that what passes later can be seen to be the same. One range is
-/// read at a time, however many ask; once that has failed, it fails for all who ask.
+/// A remote file of which ranges can be read, such as an image in Glance. It is read in whole blocks, of which some
+/// are kept; and of each that was ever read the hash is kept, so that what passes later can be seen to be the same.
+/// One range is read at a time, however many ask; once that has failed, it fails for all who ask.
 /// </summary>
 /// <param name="length">The file's length in bytes.</param>
 /// <param name="read">Reads from it.</param>
