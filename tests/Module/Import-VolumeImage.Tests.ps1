@@ -55,11 +55,20 @@ Describe 'Import-VolumeImage' -Skip:(-not $hasCloud) {
     It 'uses what was downloaded in the same session, and in no other' {
         $saved = Save-GlanceImage $image saved.qcow2
         ($saved | Import-VolumeImage -Destination one.raw).Method | Should -Be SavedFile
+        (Import-VolumeImage import-test named.raw).Method | Should -Be SavedFile
         $other = Connect-ImageService -Endpoint $cloud.open_glance
         (Import-VolumeImage $image two.raw -Session $other).Method | Should -Be Streamed
         Add-Content saved.qcow2 more
         Connect-ImageService -Endpoint $cloud.open_glance | Out-Null
         (Import-VolumeImage $image three.raw).Method | Should -Be Streamed
+    }
+
+    It 'completes images by name and id, and what a format has' {
+        foreach ($line in 'Import-VolumeImage import-te', "Import-VolumeImage $($image.Substring(0, 8))", 'Save-GlanceImage import-te') {
+            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be $image
+        }
+        $line = 'Import-VolumeImage x y -Format vhd -Subformat f'
+        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be fixed
     }
 
     It 'keeps the image where it is told to, and clears nothing of a process that runs' {

@@ -51,6 +51,12 @@ Describe 'Publish-VolumeImage' -Skip:(-not $hasCloud) {
         Compare-DiskImage back.raw volume.raw -KnownRaw -ReferenceKnownRaw -Quiet | Should -BeTrue
     }
 
+    It 'completes stores, and what a format has' {
+        foreach ($try in @('Publish-VolumeImage x -StoreId s', 'slow'), @('Publish-VolumeImage x -DiskFormat vdi -Subformat s', 'static')) {
+            (TabExpansion2 $try[0] $try[0].Length).CompletionMatches.CompletionText | Should -Be $try[1]
+        }
+    }
+
     It 'publishes in every format, wrapped or not, and emits the image with -PassThru' {
         foreach ($format in 'raw', 'vhd', 'vhdx', 'vmdk', 'vdi') {
             $image = Publish-VolumeImage volume.raw $format -VolumeFormat raw -Name $format -PassThru

@@ -18,6 +18,7 @@ public abstract class ImageServiceCmdlet : GlanceCmdlet
     /// <summary>The images, by id or name.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageId", "Name")]
+    [ArgumentCompleter(typeof(GlanceImageIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Id { get; set; } = [];
 
@@ -118,7 +119,10 @@ public abstract class ImageServiceCmdlet : GlanceCmdlet
         }
     }
 
-    /// <summary>A download of an image by this session, whose file is as it was then; null where there is none.</summary>
+    /// <summary>
+    /// A download of an image by this session, whose file is as it was then; null where there is none. A name can have
+    /// become another image's meanwhile.
+    /// </summary>
     protected SavedGlanceImage? Recall(string idOrName)
     {
         if (!s_saved.TryGetValue(Client.Session, out var own))
@@ -128,7 +132,7 @@ public abstract class ImageServiceCmdlet : GlanceCmdlet
 
         lock (own)
         {
-            return own.Find(one => one.ImageId == idOrName && one.IsUnchanged());
+            return own.Find(one => (one.ImageId == idOrName || one.Name == idOrName) && one.IsUnchanged());
         }
     }
 }

@@ -27,7 +27,8 @@ public sealed class SubformatCompleter : IArgumentCompleter
         CommandAst commandAst,
         IDictionary fakeBoundParameters)
     {
-        var named = (fakeBoundParameters["DestinationFormat"] ?? fakeBoundParameters["Format"])?.ToString();
+        var named = (fakeBoundParameters["DestinationFormat"] ?? fakeBoundParameters["DiskFormat"]
+            ?? fakeBoundParameters["Format"])?.ToString();
         var format = ImageFormatNames.TryParse(named, out var known) ? known : ImageFormat.Unknown;
         var typed = wordToComplete.Trim('\'', '"');
         return s_known

@@ -24,6 +24,7 @@ public sealed class ImportVolumeImageCommand : ImageServiceCmdlet
 
     /// <summary>The kind within the format.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(SubformatCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Subformat { get; set; }
 

@@ -20,6 +20,7 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
 
     /// <summary>An image that is queued, to be given the data; by itself a new one is made.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(GlanceImageIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Id { get; set; }
 
@@ -45,6 +46,7 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
 
     /// <summary>The kind within the format.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(SubformatCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Subformat { get; set; }
 
@@ -54,11 +56,13 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
 
     /// <summary>The store that it goes to.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(GlanceStoreCompleter))]
     [ValidateNotNullOrEmpty]
     public string? StoreId { get; set; }
 
     /// <summary>The id of the image that the volume was made of.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(GlanceImageIdCompleter))]
     [ValidateNotNullOrEmpty]
     public string? BaseImageRef { get; set; }
 

@@ -33,6 +33,9 @@ public sealed record ImageConversionResult
     /// <summary>How much shares its blocks with the source (reflink), in bytes.</summary>
     public long BytesShared { get; init; }
 
+    /// <summary>How much went through temporary files, in bytes: what a compressed source was unpacked to.</summary>
+    public long TemporaryBytes { get; init; }
+
     /// <summary>How long it took, flushing and verifying included.</summary>
     public required TimeSpan Duration { get; init; }
 

@@ -39,7 +39,10 @@ public static class ImageOpener
             var full = path.Contains('\0', StringComparison.Ordinal) ? path : Path.GetFullPath(path);
             var (file, inspection, map) = await opening.OpenTopAsync(full, cancellationToken).ConfigureAwait(false);
             return new OpenedImage(
-                full, file, inspection, map, [.. opening.BasedOn.Skip(1)], opening.Depths, opening.Opened);
+                full, file, inspection, map, [.. opening.BasedOn.Skip(1)], opening.Depths, opening.Opened)
+            {
+                UnpackedBytes = opening.UnpackedBytes,
+            };
         }
         catch
         {
@@ -85,6 +88,8 @@ public static class ImageOpener
         private readonly List<string> _basedOn = [];
 
         internal List<IDisposable> Opened { get; } = [];
+
+        internal long UnpackedBytes { get; private set; }
 
         internal IReadOnlyList<string> BasedOn => _basedOn;
 
@@ -134,7 +139,12 @@ public static class ImageOpener
 
             var outer = await ImageInspector.InspectFileAsync(file, options.Inspection, false, cancellationToken)
                 .ConfigureAwait(false);
-            return WrappedImage.CanUnpack(outer.Format) && outer.IsSafe ? outer.Format : ImageFormat.Unknown;
+
+            // How large the disk is, is seen once it is unpacked, and held against the limits then.
+            return WrappedImage.CanUnpack(outer.Format)
+                && outer.Failures.All(failure => failure.Name == CheckNames.Expansion)
+                    ? outer.Format
+                    : ImageFormat.Unknown;
         }
 
         private async ValueTask<FileByteSource> UnpackAsync(
@@ -142,7 +152,7 @@ public static class ImageOpener
         {
             var temporary = UnnamedFile.Create(options.TemporaryDirectory ?? Path.GetTempPath());
             Opened.Add(temporary);
-            await WrappedImage.UnpackAsync(
+            UnpackedBytes = await WrappedImage.UnpackAsync(
                 file, wrapper, temporary.Sink, options.MaximumUnpackedSize, cancellationToken).ConfigureAwait(false);
             return Open(temporary.ReadablePath, 0);
         }

@@ -108,6 +108,7 @@ internal sealed class NativeConversion
             BytesRead = pump.BytesRead,
             BytesWritten = destination.Sink.BytesWritten,
             BytesShared = pump.BytesCloned,
+            TemporaryBytes = _source.UnpackedBytes,
             Duration = Stopwatch.GetElapsedTime(started),
             Engine = ConversionEngine.Native,
             Verified = digest is not null,

@@ -46,6 +46,11 @@ public sealed class OpenedImage : IDisposable
     /// <summary>The absolute paths of the files that the image is based on: parents, backing files, extents.</summary>
     public IReadOnlyList<string> BasedOn { get; }
 
+    /// <summary>
+    /// How many bytes the image had once it was unpacked into a temporary file; 0 where it was not compressed as a whole.
+    /// </summary>
+    public long UnpackedBytes { get; internal init; }
+
     /// <summary>How many images are below this one, one below the other.</summary>
     public int Depth => _depths.Values.Max();
 

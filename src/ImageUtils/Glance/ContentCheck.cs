@@ -32,6 +32,10 @@ internal sealed class ContentCheck : IDisposable
         _hash = HashAlgorithm is null ? null : IncrementalHash.CreateHash(s_algorithms[HashAlgorithm]);
     }
 
+    /// <summary>The algorithm of an os_hash_algo; null where it is not known here.</summary>
+    internal static HashAlgorithmName? FindAlgorithm(string? name) =>
+        name is not null && s_algorithms.TryGetValue(name, out var algorithm) ? algorithm : null;
+
     /// <summary>The hash that is compared: os_hash_algo's, or else the checksum's; null where Glance has neither.</summary>
     internal string? HashAlgorithm { get; }
 

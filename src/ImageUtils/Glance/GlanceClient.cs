@@ -157,6 +157,15 @@ public sealed partial class GlanceClient(ImageServiceSession session)
         }
     }
 
+    /// <summary>Has Glance give an image's data to nobody but administrators.</summary>
+    /// <param name="id">The id.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ImageStateConflictException">It is neither active nor deactivated.</exception>
+    public Task DeactivateAsync(string id, CancellationToken cancellationToken = default) =>
+        ForImageAsync(id, () => SendAsync(
+            new ServiceRequest(HttpMethod.Post, PathOf(id, "/actions/deactivate")) { IsIdempotent = true },
+            cancellationToken));
+
     /// <summary>Puts a tag on an image, which may have it already.</summary>
     /// <param name="id">The id.</param>
     /// <param name="tag">The tag.</param>

@@ -115,7 +115,7 @@ public static class ImageSaver
         {
             using var check = await ContentCheck
                 .CreateAsync(image, request.Trust, request.RequiresSignature, cancellationToken).ConfigureAwait(false);
-            var inspector = new StreamInspector(request.Inspection with { Path = image.Id }, claimed);
+            var inspector = new StreamInspector(RemoteClaim.InspectionOf(image, request.Inspection), claimed);
             await destination.Sink.SetLengthAsync(start, cancellationToken).ConfigureAwait(false);
             if (start > 0)
             {

@@ -19,7 +19,10 @@ internal static class RemoteClaim
 
     /// <summary>The format that the data itself is claimed to have; unknown where that is nobody's claim.</summary>
     /// <exception cref="ImageUnacceptableException">Nobody knows the disk format.</exception>
-    internal static ImageFormat FormatOf(GlanceImage image) => IsWrapped(image) ? ImageFormat.Unknown : DiskFormatOf(image);
+    internal static ImageFormat FormatOf(GlanceImage image) =>
+        IsCompressed(image) ? ImageFormat.Gzip
+        : IsWrapped(image) ? ImageFormat.Unknown
+        : DiskFormatOf(image);
 
     /// <summary>The format that the disk is claimed to have, be it wrapped or not.</summary>
     /// <exception cref="ImageUnacceptableException">Nobody knows it.</exception>
@@ -31,6 +34,17 @@ internal static class RemoteClaim
             ? format
             : throw new ImageUnacceptableException(
                 image.Id, $"Its disk_format is '{Printable.Text(name)}', which is not known here."),
+    };
+
+    /// <summary>What the inspection of the data itself is told.</summary>
+    internal static InspectionOptions InspectionOf(GlanceImage image, InspectionOptions given) => given with
+    {
+        Path = image.Id,
+
+        // How large a wrapped disk is, is seen once it is unpacked, and held against the limits then.
+        Policy = IsWrapped(image)
+            ? given.Policy with { MaximumVirtualSize = null, MaximumExpansionRatio = null }
+            : given.Policy,
     };
 
     /// <exception cref="ImageUnacceptableException">It cannot be downloaded.</exception>
@@ -53,12 +67,11 @@ internal static class RemoteClaim
                 image.Id, string.Join(" ", found.Failures.Select(failure => $"{failure.Name}: {failure.Message}")));
         }
 
-        var format = IsCompressed(image) ? ImageFormat.Gzip : claimed;
-        if (format != ImageFormat.Unknown && !format.Accepts(found.Format))
+        if (claimed != ImageFormat.Unknown && !claimed.Accepts(found.Format))
         {
             throw new ImageUnacceptableException(
                 image.Id,
-                $"Glance says that it is {format.ToName()}, but it is {found.Format.ToName()}. Have its disk_format set right, if "
+                $"Glance says that it is {claimed.ToName()}, but it is {found.Format.ToName()}. Have its disk_format set right, if "
                 + "you trust whoever made it.");
         }
     }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
+using ImageUtils.IO;
 using ImageUtils.Space;
 using ImageUtils.Streaming;
 using ImageUtils.XenServer;
@@ -58,10 +59,21 @@ public static class VolumeImporter
                 return await ConvertAsync(saved, VolumeImportMethod.SavedFile, 0, cancellationToken).ConfigureAwait(false);
             }
 
-            return (request.KeepSource || RemoteClaim.IsWrapped(image)
-                    ? null
-                    : await TryStreamAsync(claimed, cancellationToken).ConfigureAwait(false))
-                ?? await ImportThroughFileAsync(cancellationToken).ConfigureAwait(false);
+            if (request.KeepSource)
+            {
+                return await ImportThroughFileAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            if (!RemoteClaim.IsWrapped(image)
+                && await TryStreamAsync(claimed, cancellationToken).ConfigureAwait(false) is { } result)
+            {
+                return result;
+            }
+
+            // A raw disk needs nothing but its bytes in their order.
+            return claimed.ToQemuName() == "raw" && request.Format.ToQemuName() == "raw"
+                ? await StreamRawAsync(claimed, cancellationToken).ConfigureAwait(false)
+                : await ImportThroughFileAsync(cancellationToken).ConfigureAwait(false);
         }
 
         // Null: it must be a file.
@@ -92,17 +104,58 @@ public static class VolumeImporter
                     Progress = progress,
                 };
                 return await conversion.RunAsync(cancellationToken).ConfigureAwait(false) is { } result
-                    ? ToResult(result, check.Length, VolumeImportMethod.Streamed, 0) with
-                    {
-                        HashAlgorithm = check.HashAlgorithm,
-                        HashValue = check.HashValue,
-                        SignatureVerified = check.IsSigned,
-                    }
+                    ? ToStreamed(result, check)
                     : null;
             }
             catch (ImageRangesUnsupportedException)
             {
                 return null;
+            }
+        }
+
+        private async Task<VolumeImportResult> StreamRawAsync(ImageFormat claimed, CancellationToken cancellationToken)
+        {
+            using var check = await ContentCheck
+                .CreateAsync(image, request.Trust, request.RequiresSignature, cancellationToken).ConfigureAwait(false);
+            var conversion = Conversion(image.Id);
+            var isCompressed = RemoteClaim.IsCompressed(image);
+            var outer = new StreamInspector(
+                RemoteClaim.InspectionOf(image, request.Inspection), RemoteClaim.FormatOf(image));
+            if (image.Size is { } size && conversion.CheckSpace)
+            {
+                // What is compressed has no more than its own length for certain.
+                SpaceCheck.ThrowIfShort(new SpaceRequirement(
+                    SpaceKind.Destination, Destination.Resolve(conversion.DestinationPath), size));
+            }
+
+            var disk = new StreamedRawDisk(conversion, claimed)
+            {
+                OpenAsync = async token =>
+                    (await request.Client.OpenReadAsync(image.Id, 0, null, token).ConfigureAwait(false)).Stream,
+                IsCompressed = isCompressed,
+                Length = image.Size,
+                OnPassed = bytes =>
+                {
+                    check.Append(bytes);
+                    outer.Push(bytes);
+                },
+                OnSize = length => ThrowIfTooLarge(length),
+                Verify = inspection =>
+                {
+                    RemoteClaim.ThrowIfRefused(image, RemoteClaim.FormatOf(image), outer.Complete());
+                    RemoteClaim.ThrowIfRefused(image, claimed, inspection);
+                    check.Verify();
+                },
+                Progress = progress,
+            };
+            try
+            {
+                return ToStreamed(await disk.RunAsync(cancellationToken).ConfigureAwait(false), check);
+            }
+            catch (TruncatedImageException exception) when (check.Length == image.Size)
+            {
+                // All came that there is: getting it again would not help.
+                throw new ImageUnacceptableException(image.Id, exception.Message, exception);
             }
         }
 
@@ -180,16 +233,32 @@ public static class VolumeImporter
                     saved);
             }
 
-            // What was unpacked is held against its disk format, and looked at, as what came as it is.
-            if (RemoteClaim.IsCompressed(image) && request.VolumeSizeGiB is not null)
-            {
-                using var opened = await ImageOpener
-                    .OpenAsync(saved.Path, conversion.Source, cancellationToken).ConfigureAwait(false);
-                ThrowIfTooLarge(opened.Map.VirtualSize);
-            }
+            // What is unpacked is held against its disk format, and looked at, as what came as it is.
+            var result = await ImageConverter.ConvertAsync(
+                RemoteClaim.IsCompressed(image) ? LimitToVolume(conversion) : conversion, progress, cancellationToken)
+                .ConfigureAwait(false);
+            return WithHash(
+                ToResult(result, saved.Size, method, temporaryBytes + result.TemporaryBytes), saved);
+        }
 
-            var result = await ImageConverter.ConvertAsync(conversion, progress, cancellationToken).ConfigureAwait(false);
-            return WithHash(ToResult(result, saved.Size, method, temporaryBytes), saved);
+        // The size of a disk that is compressed as a whole is known only once it is unpacked.
+        private ConversionRequest LimitToVolume(ConversionRequest conversion)
+        {
+            var policy = request.Inspection.Policy;
+            return request.VolumeSizeGiB is not { } volume ? conversion : conversion with
+            {
+                Source = conversion.Source with
+                {
+                    Inspection = request.Inspection with
+                    {
+                        Policy = policy with
+                        {
+                            MaximumVirtualSize = Math.Min(
+                                policy.MaximumVirtualSize ?? long.MaxValue, Math.Min(volume, long.MaxValue >> 30) << 30),
+                        },
+                    },
+                },
+            };
         }
 
         private ConversionRequest Conversion(string source) => new()
@@ -234,6 +303,14 @@ public static class VolumeImporter
                 Method = method,
                 TemporaryBytes = temporaryBytes,
                 Duration = Stopwatch.GetElapsedTime(_started),
+            };
+
+        private VolumeImportResult ToStreamed(ImageConversionResult result, ContentCheck check) =>
+            ToResult(result, check.Length, VolumeImportMethod.Streamed, 0) with
+            {
+                HashAlgorithm = check.HashAlgorithm,
+                HashValue = check.HashValue,
+                SignatureVerified = check.IsSigned,
             };
 
         private static VolumeImportResult WithHash(VolumeImportResult result, SavedGlanceImage saved) => result with

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
@@ -14,7 +13,8 @@ namespace ImageUtils.Glance;
 /// </summary>
 public static class VolumePublisher
 {
-    private const string Algorithm = "sha512";
+    // Glance's default.
+    private const string UsualAlgorithm = "sha512";
     private const string Queued = "queued";
     private const string Active = "active";
     private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
@@ -28,9 +28,11 @@ public static class VolumePublisher
     /// <exception cref="ImageFileException">It cannot be read.</exception>
     /// <exception cref="GlanceStoreNotFoundException">There is no such store.</exception>
     /// <exception cref="GlanceStoreReadOnlyException">The store is read-only.</exception>
-    /// <exception cref="ImageStateConflictException">The image that is named is not queued.</exception>
     /// <exception cref="ImageUploadCutException">The connection was cut.</exception>
-    /// <exception cref="ImageHashMismatchException">Glance has other bytes than were sent.</exception>
+    /// <exception cref="ImageHashMismatchException">Glance has other bytes than were sent; a new image is deleted.</exception>
+    /// <exception cref="ImageUnacceptableException">
+    /// The same for an image that was there before, which is deactivated; or it is not queued.
+    /// </exception>
     public static async Task<VolumePublishResult> PublishAsync(
         VolumePublishRequest request,
         IProgress<ConversionProgress>? progress = null,
@@ -60,13 +62,15 @@ public static class VolumePublisher
                 TemporaryDirectory = request.TemporaryDirectory,
             },
             cancellationToken).ConfigureAwait(false);
+        var algorithm = await FindAlgorithmAsync(client, cancellationToken).ConfigureAwait(false);
         var image = request.ImageId is { } id
             ? await FindQueuedAsync(client, id, cancellationToken).ConfigureAwait(false)
             : await client.CreateAsync(Describe(request), cancellationToken).ConfigureAwait(false);
         try
         {
-            var (sent, hash) = await SendAsync(request, target, image, progress, cancellationToken).ConfigureAwait(false);
-            var (result, isVerified) = await ConfirmAsync(client, image.Id, sent, hash, cancellationToken)
+            var (sent, hash) = await SendAsync(
+                request, target, image, algorithm, progress, cancellationToken).ConfigureAwait(false);
+            var (result, isVerified) = await ConfirmAsync(client, image.Id, sent, algorithm, hash, cancellationToken)
                 .ConfigureAwait(false);
             if (request.Signer is { } signer)
             {
@@ -88,7 +92,7 @@ public static class VolumePublisher
                 ContainerFormat = result.ContainerFormat,
                 VirtualSize = target.VirtualSize,
                 Size = sent,
-                HashAlgorithm = Algorithm,
+                HashAlgorithm = algorithm,
                 HashValue = hash,
                 HashVerified = isVerified,
                 Signed = request.Signer is not null,
@@ -101,6 +105,20 @@ public static class VolumePublisher
             await UndoAsync(client, image.Id, request.ImageId is null, exception).ConfigureAwait(false);
             throw;
         }
+    }
+
+    // Glance does not say by which algorithm it will hash (its option hashing_algorithm); its newest image does.
+    private static async Task<string> FindAlgorithmAsync(GlanceClient client, CancellationToken cancellationToken)
+    {
+        var newest = new GlanceImageFilter { Status = Active, Sort = "created_at:desc", PageSize = 1 };
+        await foreach (var image in client.ListAsync(newest, cancellationToken).ConfigureAwait(false))
+        {
+            return ContentCheck.FindAlgorithm(image.OsHashAlgo) is null
+                ? UsualAlgorithm
+                : image.OsHashAlgo!.ToLowerInvariant();
+        }
+
+        return UsualAlgorithm;
     }
 
     private static NewGlanceImage Describe(VolumePublishRequest request) => request.Image with
@@ -123,10 +141,11 @@ public static class VolumePublisher
         VolumePublishRequest request,
         StreamedTarget target,
         GlanceImage image,
+        string algorithm,
         IProgress<ConversionProgress>? progress,
         CancellationToken cancellationToken)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA512);
+        using var hash = IncrementalHash.CreateHash(ContentCheck.FindAlgorithm(algorithm)!.Value);
         var observers = new List<SentBytes> { hash.AppendData };
         if (request.Signer is { } signer)
         {
@@ -172,7 +191,7 @@ public static class VolumePublisher
     }
 
     private static async Task<(GlanceImage Image, bool IsVerified)> ConfirmAsync(
-        GlanceClient client, string id, long sent, string hash, CancellationToken cancellationToken)
+        GlanceClient client, string id, long sent, string algorithm, string hash, CancellationToken cancellationToken)
     {
         var image = await client.GetAsync(id, cancellationToken).ConfigureAwait(false);
         if (image.Status != Active || image.Size != sent)
@@ -181,17 +200,17 @@ public static class VolumePublisher
                 id, $"{sent} bytes were sent, but Glance says that it is {image.Status} and has {image.Size}. Try again.");
         }
 
-        var isSame = string.Equals(image.OsHashAlgo, Algorithm, StringComparison.OrdinalIgnoreCase);
+        var isSame = string.Equals(image.OsHashAlgo, algorithm, StringComparison.OrdinalIgnoreCase);
         return !isSame || string.Equals(image.OsHashValue, hash, StringComparison.OrdinalIgnoreCase)
             ? (image, isSame)
-            : throw new ImageHashMismatchException(id, Algorithm, image.OsHashValue ?? "none", hash);
+            : throw new ImageHashMismatchException(id, algorithm, image.OsHashValue ?? "none", hash);
     }
 
-    // A new image goes. One that was there before is queued again by Glance itself, where its data did not come whole.
     private static async Task UndoAsync(GlanceClient client, string id, bool isNew, Exception reason)
     {
         if (!isNew)
         {
+            await WithdrawAsync(client, id, reason).ConfigureAwait(false);
             return;
         }
 
@@ -209,7 +228,37 @@ public static class VolumePublisher
                 id,
                 $"It could not be published ({reason.Message}), and what was registered of it could not be deleted either: "
                 + $"{exception.Message} Delete it.",
-                ExceptionDispatchInfo.SetCurrentStackTrace(reason));
+                reason);
         }
+    }
+
+    // One that was there before is queued again by Glance itself, where its data did not come whole. What came whole but
+    // is not what was sent can be neither replaced nor taken away without the image, only kept from being used.
+    private static async Task WithdrawAsync(GlanceClient client, string id, Exception reason)
+    {
+        if (reason is not (ImageHashMismatchException or ImageUnacceptableException))
+        {
+            return;
+        }
+
+        string outcome;
+        try
+        {
+            if ((await client.GetAsync(id, CancellationToken.None).ConfigureAwait(false)).Status != Active)
+            {
+                return;
+            }
+
+            await client.DeactivateAsync(id, CancellationToken.None).ConfigureAwait(false);
+            outcome = "It was deactivated, so that nobody uses it.";
+        }
+        catch (ImageUtilsException exception)
+        {
+            outcome = $"It could not be deactivated either: {exception.Message}";
+        }
+
+        throw new ImageUnacceptableException(
+            id, $"{reason.Message} {outcome} Glance does not let an image's data be replaced: delete it, and publish a new one.",
+            reason);
     }
 }

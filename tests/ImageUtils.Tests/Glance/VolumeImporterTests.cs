@@ -1,6 +1,9 @@
 using ImageUtils.Errors;
 using ImageUtils.Glance;
+using ImageUtils.Inspection;
+using ImageUtils.IO;
 using ImageUtils.Keystone;
+using ImageUtils.Safety;
 using ImageUtils.Tests.Conversion;
 using ImageUtils.Tests.OpenStack;
 using ImageUtils.Tests.Support;
@@ -63,13 +66,83 @@ public sealed class VolumeImporterTests : IDisposable
         Assert.Contains(qed.Id, error.Message, StringComparison.Ordinal);
         var zipped = await UploadAsync(client, "qcow2", Gzip(Make("qcow2")), container: "compressed");
         var result = await ImportAsync(client, zipped.Id, ImageFormat.Raw);
-        Assert.Equal((VolumeImportMethod.TemporaryFile, zipped.Size), (result.Method, result.TemporaryBytes));
+        Assert.Equal(
+            (VolumeImportMethod.TemporaryFile, zipped.Size + new FileInfo(_directory["made"]).Length),
+            (result.Method, result.TemporaryBytes));
         Assert.Equal(_disk, await SampleDisk.ReadAsync(Result));
         Assert.Empty(Directory.EnumerateFileSystemEntries(ConversionDirectory));
         var lying = await UploadAsync(client, "vmdk", Gzip(Make("qcow2")), container: "compressed");
         await Assert.ThrowsAsync<ImageUnacceptableException>(
             () => ImportAsync(client, lying.Id, ImageFormat.Raw, overwrite: true));
         Assert.Equal(_disk, await SampleDisk.ReadAsync(Result));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(ConversionDirectory));
+    }
+
+    [SkippableFact]
+    public async Task A_raw_disk_in_gzip_is_unpacked_as_it_comes()
+    {
+        var client = await ConnectAsync();
+        File.WriteAllBytes(_directory["disk.raw"], _disk);
+        var zipped = await UploadAsync(client, "raw", Gzip(_directory["disk.raw"]), container: "compressed");
+        var result = await ImportAsync(client, zipped.Id, ImageFormat.Raw);
+        Assert.Equal(
+            (VolumeImportMethod.Streamed, 0L, zipped.Size, (long?)_disk.Length, zipped.OsHashValue),
+            (result.Method, result.TemporaryBytes, result.ImageSize, result.VirtualSize, result.HashValue));
+        Assert.Equal(_disk, await File.ReadAllBytesAsync(Result));
+        using (var raw = FileByteSource.Open(Result))
+        {
+            Assert.True(raw.AllocatedBytes < _disk.Length);
+        }
+
+        File.Delete(Result);
+        await ImportAsync(client, zipped.Id, ImageFormat.Vhdx);
+        Assert.Equal(_disk, await SampleDisk.ReadAsync(Result));
+        File.Delete(Result);
+
+        using (var large = File.Create(_directory["large"]))
+        {
+            large.SetLength((1L << 30) + 512);
+        }
+
+        var bomb = await UploadAsync(client, "raw", Gzip(_directory["large"]), container: "compressed");
+        await IsUnacceptableAsync(bomb.Id, "1 GiB", volumeSize: 1);
+        await IsUnacceptableAsync(bomb.Id, "unpacks to more", policy: new SafetyPolicy { MaximumExpansionRatio = 100 });
+        await IsUnacceptableAsync(bomb.Id, "unpacks to more", policy: new SafetyPolicy { MaximumVirtualSize = 1 << 20 });
+        var lying = await UploadAsync(client, "raw", Gzip(Make("qcow2")), container: "compressed");
+        await IsUnacceptableAsync(lying.Id, "qcow2, not raw");
+        var plain = await UploadAsync(client, "raw", Make("qcow2"), container: "compressed");
+        await IsUnacceptableAsync(plain.Id, "gzip");
+        var bytes = await File.ReadAllBytesAsync(_directory["disk.raw"] + ".gz");
+        await File.WriteAllBytesAsync(_directory["cut"], bytes[..^1000]);
+        await IsUnacceptableAsync(
+            (await UploadAsync(client, "raw", _directory["cut"], container: "compressed")).Id, "cut short");
+
+        async Task IsUnacceptableAsync(string id, string reason, long? volumeSize = null, SafetyPolicy? policy = null)
+        {
+            var error = await Assert.ThrowsAsync<ImageUnacceptableException>(
+                () => ImportAsync(client, id, ImageFormat.Raw, volumeSize, policy: policy));
+            Assert.Contains(id, error.Message, StringComparison.Ordinal);
+            Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+            Assert.False(File.Exists(Result));
+            Assert.Empty(Directory.EnumerateFileSystemEntries(ConversionDirectory));
+        }
+    }
+
+    [Fact]
+    public async Task A_raw_disk_needs_no_ranges()
+    {
+        using var server = new ScriptedServer((request, stream) =>
+            !request.Path.EndsWith("/file", StringComparison.Ordinal) ? ScriptedServer.AnswerAsync(stream, 200, Json(_disk))
+            : request.Header("Range") is null ? ScriptedServer.AnswerAsync(stream, 200, _disk)
+            : ScriptedServer.AnswerAsync(stream, 400, "no ranges"));
+        using var session = await server.OpenAsync();
+        var result = await ImportAsync(new GlanceClient(session), Id, ImageFormat.Raw);
+        Assert.Equal((VolumeImportMethod.Streamed, 0L), (result.Method, result.TemporaryBytes));
+        Assert.Equal(_disk, await File.ReadAllBytesAsync(Result));
+        File.Delete(Result);
+        result = await ImportAsync(new GlanceClient(session), Id, ImageFormat.Qcow2);
+        Assert.Equal((VolumeImportMethod.TemporaryFile, _disk.Length), (result.Method, result.TemporaryBytes));
+        Assert.Equal(["conversion", "result"], _directory.Names());
         Assert.Empty(Directory.EnumerateFileSystemEntries(ConversionDirectory));
     }
 
@@ -246,8 +319,10 @@ public sealed class VolumeImporterTests : IDisposable
         long? volumeSize = null,
         bool overwrite = false,
         bool keeps = false,
-        SavedGlanceImage? saved = null) => VolumeImporter.ImportAsync(new VolumeImportRequest
+        SavedGlanceImage? saved = null,
+        SafetyPolicy? policy = null) => VolumeImporter.ImportAsync(new VolumeImportRequest
         {
+            Inspection = new InspectionOptions { Policy = policy ?? SafetyPolicy.Default },
             Client = client,
             Image = id,
             Destination = Result,

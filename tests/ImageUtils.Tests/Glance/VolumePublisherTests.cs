@@ -145,37 +145,98 @@ public sealed class VolumePublisherTests : IDisposable
         Assert.Equal(trapped.Length, result.VirtualSize);
     }
 
-    [Fact]
-    public async Task A_hash_that_is_another_than_that_of_what_was_sent_has_the_image_deleted()
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task A_hash_that_is_another_than_that_of_what_was_sent_has_the_image_withdrawn(
+        bool isThere, bool isRefused)
     {
         const string id = "11111111-2222-3333-4444-555555555555";
         await File.WriteAllBytesAsync(Volume, _disk);
-        var deleted = 0;
+        var calls = new List<string>();
+        var status = "queued";
+        using var server = new ScriptedServer(async (request, stream) =>
+        {
+            switch (request.Method)
+            {
+                case "PUT":
+                    var length = int.Parse(request.Header("Content-Length")!);
+                    await ScriptedServer.AnswerAsync(stream, 100);
+                    var body = new byte[length];
+                    await stream.ReadExactlyAsync(body);
+                    status = "active";
+                    await ScriptedServer.AnswerAsync(stream, 204);
+                    break;
+                case "DELETE":
+                case "POST" when request.Path.EndsWith("/actions/deactivate", StringComparison.Ordinal):
+                    calls.Add(request.Method);
+                    await ScriptedServer.AnswerAsync(stream, isRefused ? 403 : 204);
+                    break;
+                default:
+                    var image = $$"""
+                        {"id": "{{id}}", "status": "{{status}}", "size": {{_disk.Length}}, "disk_format": "raw",
+                         "container_format": "bare", "os_hash_algo": "sha512", "os_hash_value": "00", "min_disk": 0,
+                         "min_ram": 0, "visibility": "private", "protected": false, "os_hidden": false, "tags": []}
+                        """;
+                    await ScriptedServer.AnswerAsync(
+                        stream, 200,
+                        request.Path.Contains('?', StringComparison.Ordinal) ? $$"""{"images": [{{image}}]}""" : image);
+                    break;
+            }
+        });
+        using var session = await server.OpenAsync();
+        var error = await Record.ExceptionAsync(() => VolumePublisher.PublishAsync(
+            Request(new GlanceClient(session)) with { ImageId = isThere ? id : null }));
+        Assert.Equal([isThere ? "POST" : "DELETE"], calls);
+        if (isThere)
+        {
+            Assert.Equal(id, Assert.IsType<ImageUnacceptableException>(error).ImageId);
+            Assert.Contains(
+                isRefused ? "could not be deactivated" : "was deactivated", error.Message, StringComparison.Ordinal);
+        }
+        else if (isRefused)
+        {
+            Assert.Contains(
+                "could not be deleted either", Assert.IsType<ImageUnacceptableException>(error).Message,
+                StringComparison.Ordinal);
+        }
+        else
+        {
+            Assert.Equal(id, Assert.IsType<ImageHashMismatchException>(error).ImageId);
+        }
+    }
+
+    [Theory]
+    [InlineData("sha256", true)]
+    [InlineData("md4", false)]
+    public async Task The_hash_is_the_one_that_the_service_takes(string algorithm, bool isKnown)
+    {
+        const string id = "11111111-2222-3333-4444-555555555555";
+        await File.WriteAllBytesAsync(Volume, _disk);
         using var server = new ScriptedServer(async (request, stream) =>
         {
             if (request.Method == "PUT")
             {
-                var length = int.Parse(request.Header("Content-Length")!);
                 await ScriptedServer.AnswerAsync(stream, 100);
-                var body = new byte[length];
-                await stream.ReadExactlyAsync(body);
+                await stream.ReadExactlyAsync(new byte[int.Parse(request.Header("Content-Length")!)]);
                 await ScriptedServer.AnswerAsync(stream, 204);
                 return;
             }
 
-            deleted += request.Method == "DELETE" ? 1 : 0;
-            await ScriptedServer.AnswerAsync(stream, request.Method == "DELETE" ? 204 : 200, request.Method == "DELETE" ? "" :
-                $$"""
-                {"id": "{{id}}", "status": "active", "size": {{_disk.Length}}, "disk_format": "raw", "container_format": "bare",
-                 "os_hash_algo": "sha512", "os_hash_value": "00", "min_disk": 0, "min_ram": 0, "visibility": "private",
-                 "protected": false, "os_hidden": false, "tags": []}
-                """);
+            var image = $$"""
+                {"id": "{{id}}", "status": "active", "size": {{_disk.Length}}, "disk_format": "raw",
+                 "container_format": "bare", "os_hash_algo": "{{algorithm}}", "os_hash_value":
+                 "{{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(_disk))}}", "min_disk": 0,
+                 "min_ram": 0, "visibility": "private", "protected": false, "os_hidden": false, "tags": []}
+                """;
+            await ScriptedServer.AnswerAsync(
+                stream, 200, request.Path.Contains('?', StringComparison.Ordinal) ? $$"""{"images": [{{image}}]}""" : image);
         });
         using var session = await server.OpenAsync();
-        var error = await Assert.ThrowsAsync<ImageHashMismatchException>(
-            () => VolumePublisher.PublishAsync(Request(new GlanceClient(session))));
-        Assert.Equal(id, error.ImageId);
-        Assert.Equal(1, deleted);
+        var result = await VolumePublisher.PublishAsync(Request(new GlanceClient(session)));
+        Assert.Equal((isKnown ? "sha256" : "sha512", isKnown), (result.HashAlgorithm, result.HashVerified));
     }
 
     private VolumePublishRequest Request(GlanceClient client) => new()

@@ -26,8 +26,12 @@ public sealed class WrappedImage(FileByteSource source, ImageFormat wrapper)
     /// </param>
     /// <exception cref="UnsupportedImageException">Another wrapper, or its library is not installed.</exception>
     /// <exception cref="ZstdMissingException">libzstd is not installed.</exception>
-    public Stream OpenDecompressed(long maximumLength) =>
-        new DecompressedStream(source, wrapper, CreateDecoder(), maximumLength);
+    public Stream OpenDecompressed(long maximumLength) => OpenDecompressed(source, wrapper, maximumLength);
+
+    /// <summary>Opens the content of a file that is read from its first byte to its last.</summary>
+    /// <inheritdoc cref="OpenDecompressed(long)"/>
+    internal static Stream OpenDecompressed(IByteSource source, ImageFormat wrapper, long maximumLength) =>
+        new DecompressedStream(source, wrapper, CreateDecoder(wrapper), maximumLength);
 
     /// <summary>Unpacks the content into a file; where it is zero, the file is left as it is or made a hole.</summary>
     /// <param name="source">The compressed file.</param>
@@ -36,7 +40,7 @@ public sealed class WrappedImage(FileByteSource source, ImageFormat wrapper)
     /// <param name="maximumLength">The most bytes that may come out.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>The content's length in bytes.</returns>
-    /// <inheritdoc cref="OpenDecompressed"/>
+    /// <inheritdoc cref="OpenDecompressed(long)"/>
     public static async ValueTask<long> UnpackAsync(
         FileByteSource source,
         ImageFormat wrapper,
@@ -53,7 +57,8 @@ public sealed class WrappedImage(FileByteSource source, ImageFormat wrapper)
             {
                 var length = await content.ReadAtLeastAsync(
                     buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
-                await WriteAsync(target, position, buffer.AsMemory(0, length), cancellationToken).ConfigureAwait(false);
+                await WriteSparselyAsync(target, position, buffer.AsMemory(0, length), cancellationToken)
+                    .ConfigureAwait(false);
                 position += length;
                 if (length < buffer.Length)
                 {
@@ -68,7 +73,8 @@ public sealed class WrappedImage(FileByteSource source, ImageFormat wrapper)
         DataCheck,
         $"The {wrapper.ToName()} file is damaged, or something else follows its compressed data ({reason}).");
 
-    private static async ValueTask WriteAsync(
+    /// <summary>Writes a piece; where it is zero, the file is left as it is or made a hole.</summary>
+    internal static async ValueTask WriteSparselyAsync(
         IByteSink target, long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         for (var at = 0; at < data.Length;)
@@ -94,7 +100,7 @@ public sealed class WrappedImage(FileByteSource source, ImageFormat wrapper)
         }
     }
 
-    private IStreamDecoder CreateDecoder() => wrapper switch
+    private static IStreamDecoder CreateDecoder(ImageFormat wrapper) => wrapper switch
     {
         ImageFormat.Gzip => new GzipDecoder(),
         ImageFormat.Zstd => new ZstdDecoder(),
