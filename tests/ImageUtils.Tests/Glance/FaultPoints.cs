@@ -27,6 +27,11 @@ internal static class FaultPoints
             foreach (var status in s_statuses)
             {
                 yield return new Fault(FaultKind.Status, one.Number, 0, status);
+            }
+
+            // Who says "not found" for good is believed.
+            foreach (var status in s_statuses.Except([404]))
+            {
                 yield return new Fault(FaultKind.Status, one.Number, 0, status, IsLasting: true);
             }
 
@@ -83,10 +88,8 @@ internal static class FaultPoints
             3 => Of(FaultKind.StallRequest, random.NextInt64(one.RequestLength + 1)),
             4 => Of(FaultKind.TruncatedChunks, random.NextInt64(body)),
             5 => Of(FaultKind.WrongLength, random.NextInt64(-body, 100_000)),
-            6 => Of(random.Next(2) == 0 ? FaultKind.Status : FaultKind.StatusAfterwards, 0) with
-            {
-                Status = s_statuses[random.Next(s_statuses.Length)],
-            },
+            6 when random.Next(2) == 0 => Of(FaultKind.StatusAfterwards, 0) with { Status = random.Next(500, 505) },
+            6 => Of(FaultKind.Status, 0) with { Status = s_statuses[random.Next(s_statuses.Length)], IsLasting = false },
             7 when sent > 0 => Of(FaultKind.ChangedRequest, random.NextInt64(sent)),
             _ => Of(FaultKind.ChangedAnswer, random.NextInt64(body)),
         };

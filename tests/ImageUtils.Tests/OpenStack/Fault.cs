@@ -1,7 +1,7 @@
 namespace ImageUtils.Tests.OpenStack;
 
 /// <summary>What a network, or what stands in it, does to one request.</summary>
-internal enum FaultKind
+public enum FaultKind
 {
     /// <summary>The connection is reset after so many bytes of the answer, its head included.</summary>
     CutAnswer,
