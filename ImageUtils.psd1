@@ -19,6 +19,7 @@
         'Compare-DiskImage'
         'Connect-ImageService'
         'Convert-DiskImage'
+        'Convert-GlanceImage'
         'ConvertFrom-QemuImageInfo'
         'Disconnect-ImageService'
         'Expand-XenServerImage'

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using ImageUtils.Configuration;
 using ImageUtils.Errors;
 using ImageUtils.Inspection;
+using ImageUtils.Remote;
 
 namespace ImageUtils.Cli;
 
@@ -13,7 +14,7 @@ internal sealed class InspectionCommand
 
     private readonly Argument<string[]> _files = new("FILE")
     {
-        Description = "Image files; - is standard input.",
+        Description = "Image files, or addresses of some (http://, https://); - is standard input.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -53,6 +54,11 @@ internal sealed class InspectionCommand
         HelpName = "FILE",
     };
 
+    private readonly Option<bool> _allowPrivate = new("--allow-private-address")
+    {
+        Description = "Ask machines that are not on the public internet as well, where an address leads to one.",
+    };
+
     private readonly Option<bool> _json = new("--json")
     {
         Description = "Print one JSON object a line.",
@@ -78,6 +84,7 @@ internal sealed class InspectionCommand
             shared._allowVmdkType,
             shared._maximumSize,
             shared._passphraseFile,
+            shared._allowPrivate,
             shared._json,
         };
         command.SetAction((parsed, cancellationToken) =>
@@ -148,6 +155,10 @@ internal sealed class InspectionCommand
                 inspection = await StreamInspector.InspectAsync(input, options, cancellationToken)
                     .ConfigureAwait(false);
             }
+            else if (WebAddress.IsAddress(file) && !File.Exists(file))
+            {
+                (file, inspection) = await InspectAsync(file, options, parsed, cancellationToken).ConfigureAwait(false);
+            }
             else
             {
                 inspection = await ImageInspector.InspectFileAsync(
@@ -163,5 +174,27 @@ internal sealed class InspectionCommand
             await Console.Error.WriteLineAsync($"imageutils: {exception.Message}").ConfigureAwait(false);
             return ExitCode.Error;
         }
+    }
+    private async Task<(string Name, ImageInspection Inspection)> InspectAsync(
+        string address, InspectionOptions options, ParseResult parsed, CancellationToken cancellationToken)
+    {
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var uri))
+        {
+            throw new WebAddressException(WebAddressProblem.NotUsable, "This is not an address on the web. Check it.");
+        }
+
+        using var reader = new WebReader(new WebOptions { AllowPrivateAddresses = parsed.GetValue(_allowPrivate) });
+        var result = await RemoteInspector.InspectAsync(
+            reader,
+            uri,
+            new RemoteInspectionOptions
+            {
+                Inspection = options,
+                Expected = parsed.GetValue(_expect),
+                KnownRaw = parsed.GetValue(_knownRaw),
+            },
+            progress: null,
+            cancellationToken).ConfigureAwait(false);
+        return (result.Name, result.Image);
     }
 }

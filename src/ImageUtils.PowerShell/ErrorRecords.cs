@@ -96,6 +96,11 @@ internal static class ErrorRecords
         new PSArgumentException($"-{parameter} belongs to {method}. Leave it out, or use that method."),
         "OtherImportMethod", ErrorCategory.InvalidArgument, parameter);
 
+    internal static ErrorRecord OnlyForFiles(string parameter) => new(
+        new PSArgumentException(
+            $"-{parameter} is for files: an image in Glance or on the web can name no other files. Leave it out."),
+        "OnlyForFiles", ErrorCategory.InvalidArgument, parameter);
+
     private static ErrorCategory CategoryOf(ImageUtilsException exception) => exception switch
     {
         ImageFileException file => file.Problem switch
@@ -133,6 +138,10 @@ internal static class ErrorRecords
             CloudConfigurationProblem.UnsupportedMethod => ErrorCategory.NotImplemented,
             _ => ErrorCategory.InvalidArgument,
         },
+        WebAddressException address => address.Problem == WebAddressProblem.NotUsable
+            ? ErrorCategory.InvalidArgument
+            : ErrorCategory.SecurityError,
+        DownloadTooLongException => ErrorCategory.LimitsExceeded,
         ImageUnacceptableException => ErrorCategory.SecurityError,
         ImageHashMismatchException => ErrorCategory.InvalidData,
         AuthenticationFailedException => ErrorCategory.AuthenticationError,
@@ -144,7 +153,7 @@ internal static class ErrorRecords
         ImageHasNoDataException or ImageRangeBeyondEndException => ErrorCategory.ObjectNotFound,
         ImageRangesUnsupportedException => ErrorCategory.NotImplemented,
         ImageUploadLengthException => ErrorCategory.InvalidData,
-        ImageImportFailedException => ErrorCategory.InvalidResult,
+        ImageImportFailedException or OriginalImageException => ErrorCategory.InvalidResult,
         ImageImportTimedOutException => ErrorCategory.OperationTimeout,
         ServiceAnswerException => ErrorCategory.ProtocolError,
         ServiceResponseException response => response.Status switch

@@ -102,12 +102,17 @@ internal static class GlanceFaults
         ResultPage.Publish(
             "glance-faults",
             $"{ResultPage.Machine()}; {results.Count} rounds, seed {seed}; the longest took "
-            + $"{ResultPage.Seconds(results.Max(one => one.Time))}. Violations: {violations}. Errors: {string.Join(", ", errors)}.\n\n"
+            + $"{ResultPage.Seconds(results.Max(one => one.Time))}. Violations: {violations}. Errors: "
+            + $"{string.Join(", ", errors)}.\n\n"
             + ResultPage.Table(
-                ["work", "requests undisturbed", "boundaries", "rounds", "complete all the same", "an error, and nothing left", "anything else"],
+                [
+                    "work", "requests undisturbed", "boundaries", "rounds", "complete all the same",
+                    "an error, and nothing left", "anything else",
+                ],
                 results.GroupBy(one => one.Case).Select(group => (string[])
                 [
-                    group.Key.Name, $"{calm[group.Key].Exchanges.Count}", $"{calm[group.Key].Boundaries.Length}", $"{group.Count()}",
+                    group.Key.Name, $"{calm[group.Key].Exchanges.Count}", $"{calm[group.Key].Boundaries.Length}",
+                    $"{group.Count()}",
                     $"{group.Count(one => one.Result is { Outcome: "complete", Violation: null })}",
                     $"{group.Count(one => one.Result is { Outcome: not "complete", Violation: null })}",
                     $"{group.Count(one => one.Result.Violation is not null)}",

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Compression;
 using System.Net;
 using System.Security.Cryptography;
 using ImageUtils.Conversion;
@@ -15,7 +16,7 @@ internal static class Sending
 
     /// <summary>
     /// Sends <c>SOURCE FORMAT ADDRESS</c>, or to nobody where the address is <c>-</c>, and there no more than the bytes
-    /// of a fourth argument.
+    /// of a fourth argument. After the format can come <c>+compressed</c>, for its own compression, or <c>+gzip</c>.
     /// </summary>
     internal static async Task<int> RunAsync(ReadOnlyMemory<string> arguments)
     {
@@ -23,7 +24,14 @@ internal static class Sending
         var most = arguments.Length > 3 ? long.Parse(arguments.Span[3]) : long.MaxValue;
         var started = Stopwatch.GetTimestamp();
         using var source = await ImageOpener.OpenAsync(path);
-        var request = new StreamedTargetRequest { Format = ImageFormatNames.Parse(format) };
+        var kind = format.Split('+');
+        var request = new StreamedTargetRequest
+        {
+            Format = ImageFormatNames.Parse(kind[0]),
+            Target = new WriterOptions { VirtualSize = 0, Compress = kind[^1] == "compressed" },
+            Gzip = kind[^1] == "gzip" ? CompressionLevel.Optimal : null,
+            TemporaryDirectory = Path.GetDirectoryName(path),
+        };
         using var target = await StreamedTarget.PlanAsync(source, request, default);
         var planned = Stopwatch.GetElapsedTime(started);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA512);

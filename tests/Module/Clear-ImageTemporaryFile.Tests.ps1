@@ -22,11 +22,14 @@ Describe 'Clear-ImageTemporaryFile' {
         $again = New-Left two $PID
         $mine = New-Left two $PID ([long][math]::Floor((Get-Process -Id $PID).StartTime.ToUniversalTime().Ticks / 10000000))
         Set-Content other.image-tmp data
+        # One that was not complete, where a file must have a name until it is.
+        $part = ".$(New-Left three 999999998).$([guid]::NewGuid().ToString('N')).imageutils-part"
+        Get-Item imageutils-three-* | Rename-Item -NewName $part
         $removed = Clear-ImageTemporaryFile . -PassThru
         $removed | Should -BeOfType ImageUtils.Glance.ImageTemporaryFile
         $removed.ImageId | Select-Object -Unique | Should -Be '11111111-2222-3333-4444-555555555555'
-        ($removed.Path | Split-Path -Leaf | Sort-Object) | Should -Be ($gone, $again | Sort-Object)
-        Get-ChildItem -Name | Sort-Object | Should -Be ($mine, 'other.image-tmp' | Sort-Object)
+        ($removed.Path | Split-Path -Leaf | Sort-Object) | Should -Be ($gone, $again, $part | Sort-Object)
+        Get-ChildItem -Name -Force | Sort-Object | Should -Be ($mine, 'other.image-tmp' | Sort-Object)
         ($removed | Out-String) | Should -Match 'one'
     }
 

@@ -9,7 +9,7 @@ BeforeDiscovery {
                 Title  = $match.Groups[2].Value
                 Code   = $match.Groups[3].Value
                 # Whose examples talk to a cloud.
-                NeedsCloud = $page.BaseName -match 'ImageService|Glance' -or $match.Groups[3].Value -match 'Glance'
+                NeedsCloud = $page.BaseName -match 'ImageService|Glance' -or $match.Groups[3].Value -match 'Glance|mirror'
             }
         }
     }

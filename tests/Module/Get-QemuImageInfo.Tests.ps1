@@ -1,5 +1,7 @@
 BeforeDiscovery {
     $hasQemu = [bool](Get-Command qemu-img -ErrorAction Ignore)
+    . "$PSScriptRoot/OpenStackCloud.ps1"
+    $hasCloud = Test-OpenStackCloud
 }
 
 BeforeAll {
@@ -159,6 +161,48 @@ Describe 'Get-QemuImageInfo' {
             $help = Get-Help Get-QemuImageInfo -Full
             $help.examples.example.Count | Should -BeGreaterThan 2
             $help.parameters.parameter.Where{ $_.name -eq 'Engine' }.description.Text | Should -Not -BeNullOrEmpty
+        }
+    }
+
+    Context 'in Glance and on the web' -Skip:(-not $hasCloud) {
+        BeforeAll {
+            . "$PSScriptRoot/OpenStackCloud.ps1"
+            . "$PSScriptRoot/GlanceImages.ps1"
+            $cloud = Start-OpenStackCloud
+            $image = New-TestImage $cloud.open_glance 'info-test' qcow2 "$data/overlay.qcow2"
+            $session = Connect-ImageService -Endpoint $cloud.open_glance
+            $uri = "$($cloud.open_glance)/v2/images/$image/file"
+        }
+
+        AfterAll {
+            Disconnect-ImageService $session
+            Remove-TestImage $cloud.open_glance
+            Stop-OpenStackCloud $cloud
+        }
+
+        It 'describes an image as if it were a file' {
+            foreach ($info in @(
+                    Get-QemuImageInfo -GlanceImageId info-test
+                    Get-GlanceImage -Id $image | Get-QemuImageInfo -Session $session
+                    Get-QemuImageInfo -Uri $uri -AllowPrivateAddress)) {
+                $info.FileName | Should -BeIn $image, $uri
+                $info.Format | Should -Be 'Qcow2'
+                $info.BackingFile | Should -Be '/etc/passwd'
+                $info.Failures.Name | Should -Be 'backing_file'
+                $info.ActualSize | Should -BeNullOrEmpty
+                $info.Engine | Should -Be 'Native'
+            }
+        }
+
+        It 'takes a known raw at its word, and refuses another format' {
+            (Get-QemuImageInfo -GlanceImageId $image -Format raw).VirtualSize | Should -Be 2KB
+            { Get-QemuImageInfo -Uri $uri vmdk -AllowPrivateAddress -ErrorAction Stop } |
+                Should -Throw -ErrorId 'ImageFormatMismatch*'
+        }
+
+        It 'hands nothing of it to qemu-img' {
+            { Get-QemuImageInfo -GlanceImageId $image -Engine Qemu } | Should -Throw -ErrorId 'AmbiguousParameterSet*'
+            { Get-QemuImageInfo -Uri $uri -BackingChain } | Should -Throw -ErrorId 'AmbiguousParameterSet*'
         }
     }
 }

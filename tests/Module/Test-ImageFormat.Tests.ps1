@@ -1,3 +1,8 @@
+BeforeDiscovery {
+    . "$PSScriptRoot/OpenStackCloud.ps1"
+    $hasCloud = Test-OpenStackCloud
+}
+
 BeforeAll {
     $root = Resolve-Path "$PSScriptRoot/../.."
     Import-Module "$root/ImageUtils.psd1" -Force
@@ -266,6 +271,91 @@ Describe 'Test-ImageFormat' {
 
         It 'stops early when what follows has had enough' {
             (Get-ChildItem "$data/*.qcow2" | Test-ImageFormat | Select-Object -First 1) | Should -HaveCount 1
+        }
+    }
+
+    Context 'in Glance and on the web' -Skip:(-not $hasCloud) {
+        BeforeAll {
+            . "$PSScriptRoot/OpenStackCloud.ps1"
+            . "$PSScriptRoot/GlanceImages.ps1"
+            $cloud = Start-OpenStackCloud
+            $glance = $cloud.open_glance
+            New-Big "$TestDrive/large" 4MB
+            $good = New-TestImage $glance 'remote-good' qcow2 "$data/disk.qcow2"
+            $bad = New-TestImage $glance 'remote-bad' qcow2 "$data/overlay.qcow2"
+            $other = New-TestImage $glance 'remote-other' vmdk "$data/disk.qcow2"
+            $large = New-TestImage $glance 'remote-large' raw "$TestDrive/large"
+            $session = Connect-ImageService -Endpoint $glance
+            # Its images are files on the web, too, of which there are ranges.
+            $web = "$glance/v2/images"
+        }
+
+        AfterAll {
+            Get-ImageServiceSession -All | Disconnect-ImageService
+            Remove-TestImage $glance
+            Stop-OpenStackCloud $cloud
+        }
+
+        It 'holds an image against what Glance says of it' {
+            $reports = Test-ImageFormat -GlanceImageId remote-good, $bad, remote-other
+            $reports.Path | Should -Be $good, $bad, $other
+            "$($reports.Format)" | Should -Be 'Qcow2 Qcow2 Qcow2'
+            $reports.IsSafe | Should -Be $true, $false, $true
+            $reports.MatchesExpected | Should -Be $true, $true, $false
+            $reports[0].FileSize | Should -Be (Get-Item "$data/disk.qcow2").Length
+            Test-ImageFormat -GlanceImageId $other -Quiet -Session $session | Should -BeExactly $false
+            Test-ImageFormat -GlanceImageId $other qcow2 -Quiet | Should -BeExactly $true
+        }
+
+        It 'takes images and ids from the pipeline' {
+            (Get-GlanceImage -Id $good, $other | Test-ImageFormat).MatchesExpected | Should -Be $true, $false
+            ([pscustomobject]@{ GlanceImageId = $good } | Test-ImageFormat).Path | Should -Be $good
+            $saved = Save-GlanceImage $good "$TestDrive/saved"
+            ($saved | Test-ImageFormat).Path | Should -Be $saved.Path
+        }
+
+        It 'completes names of images' {
+            $line = 'Test-ImageFormat -GlanceImageId remote-g'
+            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be 'remote-good'
+        }
+
+        It 'reads a little of a large image, and says how much' {
+            $output = Test-ImageFormat -GlanceImageId $large -Verbose 4>&1
+            $output.Where{ $_ -is [ImageUtils.Inspection.ImageFormatReport] }.FileSize | Should -Be 4MB
+            $said = "$($output.Where{ $_ -is [Management.Automation.VerboseRecord] })"
+            [long][regex]::Match($said, 'bytes read: (\d+),').Groups[1].Value | Should -BeGreaterThan 512
+            [long][regex]::Match($said, 'bytes read: (\d+),').Groups[1].Value | Should -BeLessThan 64KB
+        }
+
+        It 'reads images on the web, by name from the pipeline too' {
+            $report = Test-ImageFormat -Uri "$web/$good/file?a=secret" qcow2 -AllowPrivateAddress
+            $report.Path | Should -BeExactly "$web/$good/file"
+            $report.MatchesExpected | Should -BeTrue
+            $report.FileSize | Should -Be (Get-Item "$data/disk.qcow2").Length
+            $reports = [pscustomobject]@{ Uri = "$web/$bad/file" } | Test-ImageFormat -AllowPrivateAddress
+            $reports.Failures.Name | Should -Be 'backing_file'
+        }
+
+        It 'reports what is wrong with one, and goes on' {
+            $reports = Test-ImageFormat -GlanceImageId no-such-image, $good -ErrorVariable problem -ErrorAction SilentlyContinue
+            $reports.Path | Should -Be $good
+            $problem.FullyQualifiedErrorId | Should -BeLike 'ImageNotFoundInGlance,*'
+            $addresses = 'file:///etc/passwd', "http://me:hunter2@localhost/x", "$web/none/file", "$web/$good/file"
+            $reports = Test-ImageFormat -Uri $addresses -AllowPrivateAddress -ErrorVariable problems -ErrorAction SilentlyContinue
+            $reports.Path | Should -Be "$web/$good/file"
+            $problems.FullyQualifiedErrorId -replace ',.*' | Should -Be 'UriNotUsable', 'UriNotUsable', 'ServiceHasNoSuchThing'
+            "$problems $($problems.TargetObject)" | Should -Not -Match 'hunter2'
+        }
+
+        It 'asks no machine that is not public, and no proxy, unless it may' {
+            { Test-ImageFormat -Uri "$web/$good/file" -ErrorAction Stop } | Should -Throw -ErrorId 'AddressIsPrivate*'
+            { Test-ImageFormat -Uri http://h/x -Proxy http://h } | Should -Throw -ErrorId 'AddressIsPrivate*'
+        }
+
+        It 'needs a session for Glance, and no directories' {
+            { Test-ImageFormat -GlanceImageId $good -AllowBackingFile . } | Should -Throw -ErrorId 'OnlyForFiles*'
+            Get-ImageServiceSession -All | Disconnect-ImageService
+            { Test-ImageFormat -GlanceImageId $good } | Should -Throw -ErrorId 'NotConnected*'
         }
     }
 

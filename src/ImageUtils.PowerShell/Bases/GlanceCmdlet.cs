@@ -1,7 +1,6 @@
 using System.Management.Automation;
 using ImageUtils.Glance;
 using ImageUtils.Keystone;
-using ImageUtils.PowerShell.Binding;
 
 namespace ImageUtils.PowerShell.Bases;
 
@@ -16,24 +15,7 @@ public abstract class GlanceCmdlet : ImageUtilsCmdlet
     public ImageServiceSession? Session { get; set; }
 
     /// <summary>Glance. Where there is no session, the cmdlet ends. To be used on the pipeline's thread.</summary>
-    private protected GlanceClient Client
-    {
-        get
-        {
-            if (_client is null)
-            {
-                var session = Session ?? SessionTable.Default;
-                if (session is null)
-                {
-                    ThrowTerminatingError(ErrorRecords.NotConnected());
-                }
-
-                _client = new GlanceClient(session!);
-            }
-
-            return _client;
-        }
-    }
+    private protected GlanceClient Client => _client ??= MakeGlanceClient(Session);
 
     /// <inheritdoc/>
     protected override void BeginProcessing() => _ = Client;

@@ -20,7 +20,7 @@ public abstract class ImageServiceCmdlet : GlanceCmdlet
     [Alias("ImageId", "Name")]
     [ArgumentCompleter(typeof(GlanceImageIdCompleter))]
     [ValidateNotNullOrEmpty]
-    public string[] Id { get; set; } = [];
+    public virtual string[] Id { get; set; } = [];
 
     /// <summary>Refuse images that are not signed.</summary>
     [Parameter]

@@ -2,6 +2,8 @@ using System.Management.Automation;
 using ImageUtils.Configuration;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
+using ImageUtils.Glance;
+using ImageUtils.Keystone;
 using ImageUtils.PowerShell.Binding;
 using ImageUtils.Qemu;
 using ImageUtils.Safety;
@@ -70,6 +72,21 @@ public abstract class ImageUtilsCmdlet : PSCmdlet, IDisposable
             {
                 BackingFileDirectories = [.. backingFileDirectories.Select(GetUnresolvedProviderPathFromPSPath)],
             };
+    }
+
+    /// <summary>
+    /// Glance, in a session that is named or in the default one. Where there is none, the cmdlet ends. To be used on
+    /// the pipeline's thread.
+    /// </summary>
+    private protected GlanceClient MakeGlanceClient(ImageServiceSession? session)
+    {
+        session ??= SessionTable.Default;
+        if (session is null)
+        {
+            ThrowTerminatingError(ErrorRecords.NotConnected());
+        }
+
+        return new GlanceClient(session!);
     }
 
     /// <summary>How a new image is encrypted; null where it is not.</summary>

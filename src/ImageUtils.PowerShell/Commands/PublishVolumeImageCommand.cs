@@ -1,5 +1,4 @@
 using System.Collections;
-using System.IO.Compression;
 using System.Management.Automation;
 using System.Security.Cryptography.X509Certificates;
 using ImageUtils.Conversion;
@@ -177,13 +176,8 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
                 Properties = MakeProperties(),
             },
             Format = DiskFormat,
-            Target = new WriterOptions
-            {
-                VirtualSize = 0,
-                Subformat = Subformat ?? (Compress && DiskFormat == ImageFormat.Vmdk ? "streamOptimized" : null),
-                Compress = Compress && DiskFormat == ImageFormat.Qcow2,
-            },
-            Gzip = ContainerFormat == "compressed" ? CompressionLevel.Optimal : null,
+            Target = NewImage.Target(DiskFormat, Subformat, Compress),
+            Gzip = NewImage.Gzip(ContainerFormat),
             StoreId = StoreId,
             UsesImport = Import,
             Signer = signer,
@@ -203,9 +197,7 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
 
         if (!result.HashVerified)
         {
-            WriteWarning(
-                $"Glance hashes the image {result.ImageId} by another algorithm than {result.HashAlgorithm}; only its length was "
-                + "compared.");
+            WriteWarning(NewImage.NotVerified(result.ImageId, result.HashAlgorithm));
         }
 
         WriteObject(PassThru
@@ -215,19 +207,7 @@ public sealed class PublishVolumeImageCommand : ImageFileCmdlet<VolumePublishRes
 
     private List<KeyValuePair<string, string>> MakeProperties()
     {
-        var removed = new List<string>();
-        var properties = new List<KeyValuePair<string, string>>();
-        foreach (DictionaryEntry entry in ImagePropertyFilter.Select(
-            ImagePropertyFilter.PairsOf(Property ?? []), Configuration.ReservedNamespaces, removed))
-        {
-            properties.Add(new($"{entry.Key}", LanguagePrimitives.ConvertTo<string>(entry.Value)));
-        }
-
-        if (removed.Count > 0)
-        {
-            WriteWarning($"These properties are not an image's to be given, and were left out: {string.Join(", ", removed)}.");
-        }
-
+        var properties = NewImage.Properties(Property, Configuration.ReservedNamespaces, WriteWarning);
         if (BaseImageRef is not null)
         {
             properties.Add(new("base_image_ref", BaseImageRef));

@@ -2,13 +2,14 @@ using System.Management.Automation;
 using ImageUtils.Inspection;
 using ImageUtils.PowerShell.Bases;
 using ImageUtils.PowerShell.Binding;
+using ImageUtils.Remote;
 
 namespace ImageUtils.PowerShell.Commands;
 
 /// <summary>Says what an image file really is and whether it is safe.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "ImageFormat", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ImageFormatReport), typeof(bool))]
-public sealed class TestImageFormatCommand : InspectingCmdlet<ImageInspection>
+public sealed class TestImageFormatCommand : RemoteInspectingCmdlet<ImageInspection>
 {
     private const string StreamSet = "Stream";
 
@@ -23,7 +24,10 @@ public sealed class TestImageFormatCommand : InspectingCmdlet<ImageInspection>
     public ImageFormat ExpectedFormat { get; set; }
 
     /// <summary>The image is raw: its content is not looked at.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = PathSet)]
+    [Parameter(ParameterSetName = LiteralPathSet)]
+    [Parameter(ParameterSetName = InputObjectSet)]
+    [Parameter(ParameterSetName = StreamSet)]
     public SwitchParameter KnownRaw { get; set; }
 
     /// <summary>VMDK createTypes that are allowed.</summary>
@@ -39,6 +43,14 @@ public sealed class TestImageFormatCommand : InspectingCmdlet<ImageInspection>
     /// <summary>Emit only true or false.</summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
+
+    /// <inheritdoc/>
+    protected override RemoteInspectionOptions RemoteOptions => new()
+    {
+        Inspection = Options,
+        Expected = ExpectedFormat,
+        StopsAtFailure = true,
+    };
 
     /// <inheritdoc/>
     protected override void BeginProcessing()
@@ -70,9 +82,14 @@ public sealed class TestImageFormatCommand : InspectingCmdlet<ImageInspection>
         ImageInspector.InspectFileAsync(path, Options, KnownRaw, StopToken);
 
     /// <inheritdoc/>
-    protected override void Emit(string path, ImageInspection result)
+    protected override void Emit(string path, ImageInspection result) => Emit(path, result, ExpectedFormat);
+
+    /// <inheritdoc/>
+    protected override void Emit(RemoteInspection result) => Emit(result.Name, result.Image, result.Expected);
+
+    private void Emit(string name, ImageInspection result, ImageFormat expected)
     {
-        var report = new ImageFormatReport(path, result, ExpectedFormat);
+        var report = new ImageFormatReport(name, result, expected);
         WriteObject(Quiet ? report.IsAcceptable : report);
     }
 }

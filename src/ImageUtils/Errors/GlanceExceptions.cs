@@ -233,3 +233,26 @@ public sealed class ImageImportTimedOutException(string image, string message) :
     /// <inheritdoc/>
     public override string ErrorId => "ImageImportTimedOut";
 }
+
+/// <summary>An image was converted, but what was to be done with the original could not be.</summary>
+/// <param name="originalId">The original's id.</param>
+/// <param name="newImageId">The new image's id.</param>
+/// <param name="isNewImageKept">Whether the new image stays, because the original may be gone.</param>
+/// <param name="message">What is there now.</param>
+/// <param name="innerException">What Glance said.</param>
+public sealed class OriginalImageException(
+    string originalId, string newImageId, bool isNewImageKept, string message, Exception innerException)
+    : ImageUtilsException(message, innerException)
+{
+    /// <summary>The original's id.</summary>
+    public string OriginalId => originalId;
+
+    /// <summary>The new image's id.</summary>
+    public string NewImageId => newImageId;
+
+    /// <summary>Whether the new image stays, because the original may be gone.</summary>
+    public bool IsNewImageKept => isNewImageKept;
+
+    /// <inheritdoc/>
+    public override string ErrorId => "OriginalImageNotReplaced";
+}

@@ -15,6 +15,9 @@ public class ServiceResponseException(string message, HttpStatusCode status, str
     /// <summary>The <c>x-openstack-request-id</c>; null where the service gave none.</summary>
     public string? RequestId => requestId;
 
+    /// <summary>Whether the service says that nothing was done, and not that something went wrong.</summary>
+    internal bool IsRefusal => (int)status is >= 400 and < 500 && status != HttpStatusCode.RequestTimeout;
+
     /// <inheritdoc/>
     public override string ErrorId => status switch
     {

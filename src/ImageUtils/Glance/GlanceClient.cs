@@ -155,12 +155,29 @@ public sealed partial class GlanceClient(ImageServiceSession session)
     /// <exception cref="ImageNotFoundInGlanceException">There is none that the session may see.</exception>
     /// <exception cref="ImageProtectedException">It is protected.</exception>
     /// <exception cref="ImageStateConflictException">It is in use.</exception>
-    public async Task DeleteAsync(string id, CancellationToken cancellationToken = default)
+    public Task DeleteAsync(string id, CancellationToken cancellationToken = default) =>
+        DeleteAsync(id, mayRepeat: false, cancellationToken);
+
+    /// <summary>Sees to it that there is no such image, in several attempts where one fails.</summary>
+    internal async Task DeleteIfThereAsync(string id)
+    {
+        try
+        {
+            await DeleteAsync(id, mayRepeat: true, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (ImageNotFoundInGlanceException)
+        {
+            // It is gone already, perhaps by an attempt whose answer was lost.
+        }
+    }
+
+    private async Task DeleteAsync(string id, bool mayRepeat, CancellationToken cancellationToken)
     {
         try
         {
             await ForImageAsync(id, () => SendAsync(
-                new ServiceRequest(HttpMethod.Delete, PathOf(id)), cancellationToken)).ConfigureAwait(false);
+                new ServiceRequest(HttpMethod.Delete, PathOf(id)) { IsIdempotent = mayRepeat }, cancellationToken))
+                .ConfigureAwait(false);
         }
         catch (ServiceResponseException exception) when (exception.Status == HttpStatusCode.Forbidden)
         {

@@ -73,7 +73,7 @@ public sealed partial class ImageTemporaryFile
         {
             return
             [
-                .. new DirectoryInfo(directory).EnumerateFiles(Prefix + "*" + Suffix)
+                .. new DirectoryInfo(directory).EnumerateFiles("*" + Prefix + "*" + Suffix + "*")
                     .Select(file => (File: file, Match: Name().Match(file.Name))).Where(one => one.Match.Success)
                     .OrderBy(one => one.File.Name, StringComparer.Ordinal)
                     .Select(one => new ImageTemporaryFile(one.File, one.Match)),
@@ -148,6 +148,9 @@ public sealed partial class ImageTemporaryFile
     [GeneratedRegex("[^0-9A-Za-z-]")]
     private static partial Regex NoId();
 
-    [GeneratedRegex("^imageutils-(?<owner>[^-]+)-(?<image>[^-]+)-(?<process>[0-9]{1,9})-(?<started>[0-9]{1,18})-[0-9a-f]{32}[.]image-tmp$")]
+    // With the point in front and the ending, it was not complete when its process was gone (Destination.Create).
+    [GeneratedRegex(
+        "^(?<part>[.])?imageutils-(?<owner>[^-]+)-(?<image>[^-]+)-(?<process>[0-9]{1,9})-(?<started>[0-9]{1,18})"
+        + "-[0-9a-f]{32}[.]image-tmp(?(part)[.][0-9a-f]{32}[.]imageutils-part)$")]
     private static partial Regex Name();
 }

@@ -18,6 +18,11 @@ public sealed record NewGlanceImage
     /// <summary>public, private, shared or community.</summary>
     public string? Visibility { get; init; }
 
+    /// <summary>
+    /// The id of the project that it belongs to; null for the session's. Only an administrator may name another.
+    /// </summary>
+    public string? Owner { get; init; }
+
     /// <summary>Whether it cannot be deleted.</summary>
     public bool? Protected { get; init; }
 
@@ -43,7 +48,7 @@ public sealed record NewGlanceImage
         foreach (var (name, value) in new[]
         {
             ("id", Id), ("name", Name), ("disk_format", DiskFormat), ("container_format", ContainerFormat),
-            ("visibility", Visibility),
+            ("visibility", Visibility), ("owner", Owner),
         })
         {
             if (value is not null)

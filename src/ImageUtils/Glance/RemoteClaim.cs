@@ -24,6 +24,20 @@ internal static class RemoteClaim
         : IsWrapped(image) ? ImageFormat.Unknown
         : DiskFormatOf(image);
 
+    /// <summary>
+    /// The format that the data is held against where it is only looked at: the wrapper's, where one is named that is a
+    /// format; unknown where nothing is said, or the data is an archive by agreement of few.
+    /// </summary>
+    /// <exception cref="ImageUnacceptableException">Nobody knows the disk format.</exception>
+    internal static ImageFormat DataFormatOf(GlanceImage image) => image switch
+    {
+        { ContainerFormat: { } container } when container.Equals("ova", StringComparison.OrdinalIgnoreCase) =>
+            ImageFormat.Ova,
+        _ when IsCompressed(image) => ImageFormat.Gzip,
+        { DiskFormat: null or "" } => ImageFormat.Unknown,
+        _ => FormatOf(image),
+    };
+
     /// <summary>The format that the disk is claimed to have, be it wrapped or not.</summary>
     /// <exception cref="ImageUnacceptableException">Nobody knows it.</exception>
     internal static ImageFormat DiskFormatOf(GlanceImage image) => image.DiskFormat switch

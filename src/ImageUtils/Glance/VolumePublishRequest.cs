@@ -45,6 +45,14 @@ public sealed record VolumePublishRequest
 
     /// <summary>Where temporary files go, where one is needed; null: the system's directory.</summary>
     public string? TemporaryDirectory { get; init; }
+
+    /// <summary>
+    /// The smallest disk, in GiB, by the virtual size that the image has; null: as <see cref="Image"/> says.
+    /// </summary>
+    internal Func<long, int>? MinDisk { get; init; }
+
+    /// <summary>What follows once the image is complete. Where it fails, a new image is deleted.</summary>
+    internal Func<VolumePublishResult, CancellationToken, Task>? Finish { get; init; }
 }
 
 /// <summary>A volume that has become an image.</summary>

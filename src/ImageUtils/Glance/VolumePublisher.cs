@@ -39,14 +39,24 @@ public static class VolumePublisher
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var started = Stopwatch.GetTimestamp();
-        var client = request.Client;
 
         // What a guest wrote into a device is no claim of what the device is.
         var options = request.Source.ClaimedFormat == ImageFormat.Unknown && Destination.IsBlockDevice(request.Path)
             ? request.Source with { KnownRaw = true }
             : request.Source;
         using var source = await ImageOpener.OpenAsync(request.Path, options, cancellationToken).ConfigureAwait(false);
+        return await PublishAsync(request, source, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Makes one image of what is open already; the path is not looked at.</summary>
+    internal static async Task<VolumePublishResult> PublishAsync(
+        VolumePublishRequest request,
+        OpenedImage source,
+        IProgress<ConversionProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var client = request.Client;
         if (request.StoreId is { } store)
         {
             await client.ValidateStoreAsync(store, cancellationToken).ConfigureAwait(false);
@@ -65,9 +75,10 @@ public static class VolumePublisher
         var algorithm = await FindAlgorithmAsync(client, cancellationToken).ConfigureAwait(false);
         var image = request.ImageId is { } id
             ? await FindQueuedAsync(client, id, cancellationToken).ConfigureAwait(false)
-            : await client.CreateAsync(Describe(request), cancellationToken).ConfigureAwait(false);
+            : await RegisterAsync(client, Describe(request, target.VirtualSize)).ConfigureAwait(false);
         try
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var (sent, hash) = await SendAsync(
                 request, target, image, algorithm, progress, cancellationToken).ConfigureAwait(false);
             var (result, isVerified) = await ConfirmAsync(client, image.Id, sent, algorithm, hash, cancellationToken)
@@ -83,7 +94,7 @@ public static class VolumePublisher
                 result = await client.UpdateAsync(image.Id, change, cancellationToken).ConfigureAwait(false);
             }
 
-            return new VolumePublishResult
+            var published = new VolumePublishResult
             {
                 ImageId = result.Id,
                 Name = result.Name,
@@ -99,8 +110,14 @@ public static class VolumePublisher
                 TemporaryBytes = target.TemporaryBytes,
                 Duration = Stopwatch.GetElapsedTime(started),
             };
+            if (request.Finish is { } finish)
+            {
+                await finish(published, cancellationToken).ConfigureAwait(false);
+            }
+
+            return published;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OriginalImageException { IsNewImageKept: true })
         {
             await UndoAsync(client, image.Id, request.ImageId is null, exception).ConfigureAwait(false);
             throw;
@@ -121,11 +138,28 @@ public static class VolumePublisher
         return UsualAlgorithm;
     }
 
-    private static NewGlanceImage Describe(VolumePublishRequest request) => request.Image with
+    private static NewGlanceImage Describe(VolumePublishRequest request, long virtualSize) => request.Image with
     {
+        MinDisk = request.MinDisk is { } smallest ? smallest(virtualSize) : request.Image.MinDisk,
         DiskFormat = request.Image.DiskFormat ?? request.Format.ToName(),
         ContainerFormat = request.Image.ContainerFormat ?? (request.Gzip is null ? "bare" : "compressed"),
     };
+
+    // By an id of its own: one whose registration was not answered can be deleted nevertheless. It is not cancelled
+    // half-way: Glance might come to it only after the deletion.
+    private static async Task<GlanceImage> RegisterAsync(GlanceClient client, NewGlanceImage image)
+    {
+        var id = image.Id ?? Guid.NewGuid().ToString();
+        try
+        {
+            return await client.CreateAsync(image with { Id = id }, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not ServiceResponseException { IsRefusal: true })
+        {
+            await UndoAsync(client, id, isNew: true, exception).ConfigureAwait(false);
+            throw;
+        }
+    }
 
     private static async Task<GlanceImage> FindQueuedAsync(
         GlanceClient client, string id, CancellationToken cancellationToken)
@@ -216,18 +250,14 @@ public static class VolumePublisher
 
         try
         {
-            await client.DeleteAsync(id, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (ImageNotFoundInGlanceException)
-        {
-            // It is gone already.
+            await client.DeleteIfThereAsync(id).ConfigureAwait(false);
         }
         catch (ImageUtilsException exception)
         {
             throw new ImageUnacceptableException(
                 id,
                 $"It could not be published ({reason.Message}), and what was registered of it could not be deleted either: "
-                + $"{exception.Message} Delete it.",
+                + $"{exception.Message} Delete it, if it is there.",
                 reason);
         }
     }

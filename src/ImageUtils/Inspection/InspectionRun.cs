@@ -50,13 +50,35 @@ internal sealed class InspectionRun
     /// The checks that have failed so far. A partition table's do not count while the content may be, and may be
     /// accepted as, an optical disc or a fixed VHD.
     /// </summary>
-    internal IEnumerable<SafetyCheckResult> FailuresUnder(ImageFormat claimed) =>
-        _runs.Where(run => run?.Context is not null)
-            .Where(run => !IsPartitionTable(run.Format.Format)
-                || !Array.Exists(s_mayHavePartitions, format => HasMatched(format) != false
-                    && (claimed == ImageFormat.Unknown || claimed.Accepts(format))))
-            .SelectMany(run => run.Context!.Results)
-            .Where(result => result.IsFailure);
+    internal IEnumerable<SafetyCheckResult> FailuresUnder(ImageFormat claimed) => RunsThatCount(claimed)
+        .SelectMany(run => run.Context!.Results)
+        .Where(result => result.IsFailure);
+
+    /// <summary>
+    /// Describes as much as is known, where a check has failed and no more is read. What was not looked at is skipped.
+    /// </summary>
+    /// <param name="claimed">What the content is claimed to be.</param>
+    /// <param name="length">The source's length in bytes.</param>
+    internal ImageInspection? DescribeFailed(ImageFormat claimed, long length)
+    {
+        var run = RunsThatCount(claimed).FirstOrDefault(run => run.Context!.Results.Any(result => result.IsFailure));
+        if (run is null)
+        {
+            return null;
+        }
+
+        var context = run.Context!;
+        foreach (var check in run.Format.Checks.Where(check => !context.HasVerdict(check.Name)))
+        {
+            context.Skip(check.Name, "No more was read, for what has failed cannot be mended.");
+        }
+
+        var image = context.Image;
+        image.FileSize = length;
+        image.MatchedFormats = [.. Matches];
+        image.Checks = [.. context.Results];
+        return image;
+    }
 
     /// <summary>Whether content may match a partition table too, and still be what is claimed.</summary>
     internal static bool MayHavePartitions(ImageFormat claimed) => Array.IndexOf(s_mayHavePartitions, claimed) >= 0;
@@ -132,6 +154,12 @@ internal sealed class InspectionRun
         context.Skip(CheckNames.Ambiguous, "The caller says that the image is raw, so its content was not looked at.");
         return await FinishAsync(context, [ImageFormat.Raw], cancellationToken).ConfigureAwait(false);
     }
+
+    private IEnumerable<FormatRun> RunsThatCount(ImageFormat claimed) => _runs
+        .Where(run => run?.Context is not null)
+        .Where(run => !IsPartitionTable(run.Format.Format)
+            || !Array.Exists(s_mayHavePartitions, format => HasMatched(format) != false
+                && (claimed == ImageFormat.Unknown || claimed.Accepts(format))));
 
     private async ValueTask ProbeAndInspectAsync(FormatRun run, CancellationToken cancellationToken)
     {

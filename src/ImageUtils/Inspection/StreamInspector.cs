@@ -14,6 +14,7 @@ public sealed class StreamInspector
     private readonly InspectionRun _run;
     private readonly Task<ImageInspection> _task;
     private readonly ImageFormat _expected;
+    private readonly InspectionOptions _options;
 
     /// <summary>Starts an inspection.</summary>
     /// <param name="options">What the inspection is told; <see cref="InspectionOptions.Path"/> is the name, if any.</param>
@@ -21,7 +22,8 @@ public sealed class StreamInspector
     public StreamInspector(InspectionOptions? options = null, ImageFormat expected = ImageFormat.Unknown)
     {
         _expected = expected;
-        _run = new InspectionRun(_source, options ?? InspectionOptions.Default);
+        _options = options ?? InspectionOptions.Default;
+        _run = new InspectionRun(_source, _options);
         _task = _run.RunAsync(CancellationToken.None).AsTask();
     }
 
@@ -78,6 +80,21 @@ public sealed class StreamInspector
         return _task.IsCompleted
             ? _task.GetAwaiter().GetResult()
             : throw new InvalidOperationException("A format still waits for bytes after the end of the data.");
+    }
+
+    /// <summary>
+    /// What is known where a check has failed for good, for a caller who reads no further; null where none has. Nothing
+    /// more is to be pushed then.
+    /// </summary>
+    /// <param name="length">How long the data is, in bytes; null where not known, and what has passed counts.</param>
+    internal ImageInspection? DescribeRejected(long? length) =>
+        _run.DescribeFailed(_expected, length ?? _source.Position);
+
+    /// <summary>Announces the end of the data, and describes it as raw whatever it is.</summary>
+    internal ValueTask<ImageInspection> CompleteAsRawAsync(CancellationToken cancellationToken)
+    {
+        _source.Complete();
+        return new InspectionRun(_source, _options).RunAsRawAsync(cancellationToken);
     }
 
     /// <summary>Reads a stream to its end, or until it is rejected where the caller asks for that.</summary>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.ExceptionServices;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -21,21 +22,39 @@ internal sealed class ServiceConnection : IDisposable
     private readonly HttpClient _client;
     private readonly ResiliencePipeline<HttpResponseMessage> _retrying;
     private readonly TimeSpan _timeout;
-    private readonly bool _hasCaFile;
+    private readonly string _trustAdvice;
 
     internal ServiceConnection(CloudSettings settings, TimeProvider clock)
+        : this(
+            MakeHandler(settings), settings.Timeout, settings.Retries, settings.RetryDelay, clock,
+            settings.CaFile is not null
+                ? "Check that the CA file has its authority."
+                : "Name its authority with a CA file.")
     {
-        _timeout = settings.Timeout;
-        _hasCaFile = settings.CaFile is not null;
-        _client = new HttpClient(MakeHandler(settings)) { Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    /// <summary>Makes a connection by other rules than a cloud's.</summary>
+    /// <param name="handler">Connects; the connection's from now on. It follows no redirections.</param>
+    /// <param name="timeout">How long an answer may take, where a call does not say.</param>
+    /// <param name="retries">How often a request is made again.</param>
+    /// <param name="retryDelay">How long is waited before; longer each time.</param>
+    /// <param name="clock">By which it is waited.</param>
+    /// <param name="trustAdvice">What to do about a certificate that is not trusted.</param>
+    internal ServiceConnection(
+        SocketsHttpHandler handler, TimeSpan timeout, int retries, TimeSpan retryDelay, TimeProvider clock,
+        string trustAdvice)
+    {
+        _timeout = timeout;
+        _trustAdvice = trustAdvice;
+        _client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         _client.DefaultRequestHeaders.UserAgent.ParseAdd("ImageUtils");
         var builder = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = clock };
-        if (settings.Retries > 0)
+        if (retries > 0)
         {
             builder.AddRetry(new RetryStrategyOptions<HttpResponseMessage>
             {
-                MaxRetryAttempts = settings.Retries,
-                Delay = settings.RetryDelay,
+                MaxRetryAttempts = retries,
+                Delay = retryDelay,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
                 MaxDelay = s_longestWait,
@@ -154,7 +173,13 @@ internal sealed class ServiceConnection : IDisposable
             var waited = limited.IsCancellationRequested ? within : s_connectTimeout;
             throw new ServiceTimedOutException(
                 $"{Describe(request)}: no answer within {waited.TotalSeconds:0.#} s. Try again, or allow more time.",
-                request.RequestUri!, exception);
+                Shown(request), exception);
+        }
+        catch (HttpRequestException exception) when (exception.InnerException is ImageUtilsException own)
+        {
+            // Whoever connects has refused, which is no fault of the network.
+            ExceptionDispatchInfo.Throw(own);
+            throw;
         }
         catch (HttpRequestException exception)
         {
@@ -162,13 +187,16 @@ internal sealed class ServiceConnection : IDisposable
                 or { HttpRequestError: HttpRequestError.SecureConnectionError }
                 ? new ServiceCertificateException(
                     $"{Describe(request)}: the certificate is not trusted: {Reason(exception)} "
-                    + (_hasCaFile ? "Check that the CA file has its authority." : "Name its authority with a CA file."),
-                    request.RequestUri!, exception)
+                    + _trustAdvice,
+                    Shown(request), exception)
                 : new ServiceUnreachableException(
                     $"{Describe(request)}: {Reason(exception)} Check the address and that the service runs.",
-                    request.RequestUri!, exception);
+                    Shown(request), exception);
         }
     }
+
+    // A query can hold what grants access, and errors are printed with all that they have.
+    private static Uri Shown(HttpRequestMessage request) => new(request.RequestUri!.GetLeftPart(UriPartial.Path));
 
     private static string Describe(HttpRequestMessage request) =>
         $"{request.Method} {request.RequestUri!.GetLeftPart(UriPartial.Path)}";

@@ -24,8 +24,7 @@ public sealed class ImageInfoReader(ImageInfoOptions options)
         {
             var inspection = await ImageInspector
                 .InspectFileAsync(path, options.Inspection, knownRaw, cancellationToken).ConfigureAwait(false);
-            ThrowIfMismatched(path, inspection);
-            return QemuImageInfo.FromInspection(path, ThrowIfUndescribed(inspection));
+            return Describe(path, inspection);
         }
 
         var image = options.BackingChain
@@ -51,6 +50,17 @@ public sealed class ImageInfoReader(ImageInfoOptions options)
                 Limits = options.Limits,
             },
             cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Describes an image that somebody else has inspected natively, such as one on another machine.</summary>
+    /// <param name="name">What it is called.</param>
+    /// <param name="inspection">What was found.</param>
+    /// <exception cref="ImageFormatMismatchException">It is not of the format that the options demand.</exception>
+    /// <exception cref="ImageFormatException">It is too malformed to be described.</exception>
+    public QemuImageInfo Describe(string name, ImageInspection inspection)
+    {
+        ThrowIfMismatched(name, inspection);
+        return QemuImageInfo.FromInspection(name, ThrowIfUndescribed(inspection));
     }
 
     private void ThrowIfMismatched(string path, ImageInspection inspection)

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using ImageUtils.IO;
 
@@ -11,14 +12,17 @@ namespace ImageUtils.Streaming;
 internal delegate ValueTask<int> RangeRead(long offset, Memory<byte> buffer, CancellationToken cancellationToken);
 
 /// <summary>
-/// A remote file of which ranges can be read, such as an image in Glance. It is read in whole blocks, of which some are kept;
-/// and of each that was ever read the hash is kept, so that what passes later can be seen to be the same.
+/// A remote file of which ranges can be read, such as an image in Glance. It is read in whole blocks, of which some are
+/// kept; and of each that was ever read the hash is kept, so that what passes later can be seen to be the same. One range is
+/// read at a time, however many ask; once that has failed, it fails for all who ask.
 /// </summary>
 /// <param name="length">The file's length in bytes.</param>
 /// <param name="read">Reads from it.</param>
-internal sealed class RemoteSource(long length, RangeRead read) : IByteSource
+/// <param name="blockLength">What is read at once, in bytes, at least; blocks begin at its multiples.</param>
+internal sealed class RemoteSource(long length, RangeRead read, int blockLength = RemoteSource.BlockLength)
+    : IByteSource
 {
-    /// <summary>What is read at once, in bytes, at least; blocks begin at its multiples.</summary>
+    /// <summary>What is read at once, in bytes, at least, where nothing else is said.</summary>
     internal const int BlockLength = 64 << 10;
 
     // Tables are walked in order; what was left behind is rarely asked for again.
@@ -27,6 +31,11 @@ internal sealed class RemoteSource(long length, RangeRead read) : IByteSource
     private readonly Dictionary<long, LinkedListNode<(long Index, byte[] Data)>> _kept = [];
     private readonly LinkedList<(long Index, byte[] Data)> _order = [];
     private readonly Dictionary<long, byte[]> _hashes = [];
+
+    // An inspection asks for several formats at once, each of which goes on wherever its bytes came in.
+    private readonly Lock _lock = new();
+    private Task _last = Task.CompletedTask;
+    private ExceptionDispatchInfo? _failure;
 
     /// <summary>The file's length in bytes.</summary>
     internal long Length => length;
@@ -40,9 +49,10 @@ internal sealed class RemoteSource(long length, RangeRead read) : IByteSource
         for (var done = 0; done < total;)
         {
             var at = offset + done;
-            var block = at / BlockLength;
-            var data = await GetAsync(block, (offset + total - 1) / BlockLength, cancellationToken).ConfigureAwait(false);
-            var within = (int)(at - block * BlockLength);
+            var block = at / blockLength;
+            var data = await GetAsync(block, (offset + total - 1) / blockLength, cancellationToken)
+                .ConfigureAwait(false);
+            var within = (int)(at - block * blockLength);
             var piece = Math.Min(data.Length - within, total - done);
             if (piece <= 0)
             {
@@ -67,7 +77,32 @@ internal sealed class RemoteSource(long length, RangeRead read) : IByteSource
     /// <summary>The SHA-256 of a block that was read; null where it was not.</summary>
     internal byte[]? FindHash(long block) => _hashes.GetValueOrDefault(block);
 
-    private async ValueTask<byte[]> GetAsync(long block, long last, CancellationToken cancellationToken)
+    private Task<byte[]> GetAsync(long block, long last, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            var work = GetAfterAsync(_last, block, last, cancellationToken);
+            _last = work;
+            return work;
+        }
+    }
+
+    private async Task<byte[]> GetAfterAsync(Task before, long block, long last, CancellationToken cancellationToken)
+    {
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _failure?.Throw();
+        try
+        {
+            return await GetInTurnAsync(block, last, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            _failure = ExceptionDispatchInfo.Capture(exception);
+            throw;
+        }
+    }
+
+    private async ValueTask<byte[]> GetInTurnAsync(long block, long last, CancellationToken cancellationToken)
     {
         if (_kept.TryGetValue(block, out var node))
         {
@@ -83,14 +118,14 @@ internal sealed class RemoteSource(long length, RangeRead read) : IByteSource
             count++;
         }
 
-        var buffer = new byte[(int)Math.Min((long)count * BlockLength, length - block * BlockLength)];
-        var got = await read(block * BlockLength, buffer, cancellationToken).ConfigureAwait(false);
+        var buffer = new byte[(int)Math.Min((long)count * blockLength, length - block * blockLength)];
+        var got = await read(block * blockLength, buffer, cancellationToken).ConfigureAwait(false);
         BytesRead += got;
         byte[]? first = null;
         for (var index = 0; index < count; index++)
         {
-            var start = Math.Min(index * BlockLength, got);
-            var data = buffer.AsSpan(start, Math.Min(BlockLength, got - start)).ToArray();
+            var start = Math.Min(index * blockLength, got);
+            var data = buffer.AsSpan(start, Math.Min(blockLength, got - start)).ToArray();
             Keep(block + index, data);
             first ??= data;
         }

@@ -64,6 +64,36 @@ public static class XenServerImage
         ThrowIfInTheWay(conversion, isInPlace: request.Destination is null);
         ImageConverter.GetWriter(request.Format);
         ImageConverter.ThrowIfDisabled(conversion, ImageFormat.Vhd);
+        return await ReadAsync(
+            request,
+            async (source, chain, unpacked) =>
+            {
+                var target = await TargetAsync(request, chain[^1], cancellationToken).ConfigureAwait(false);
+                var result = await new NativeConversion(
+                    conversion with { Target = target }, source, destination, progress)
+                    .RunAsync(started, cancellationToken).ConfigureAwait(false);
+                return new XenServerImageResult(
+                    path, result.Destination, request.Format, chain.Count, result.VirtualSize, result.FileSize,
+                    unpacked, result.Verified, Stopwatch.GetElapsedTime(started));
+            },
+            progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Unpacks an image's chain of VHDs, and has it read as one disk.</summary>
+    /// <param name="request">What is asked for; what it says of a destination is not looked at.</param>
+    /// <param name="read">
+    /// Reads the disk, of which nothing is left afterwards. It is given the paths of the chain, the top first, and what
+    /// they have together in bytes.
+    /// </param>
+    /// <param name="progress">Is told how far the unpacking is.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    internal static async Task<T> ReadAsync<T>(
+        XenServerImageRequest request,
+        Func<OpenedImage, IReadOnlyList<string>, long, Task<T>> read,
+        IProgress<ConversionProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        var path = Destination.Resolve(request.Path);
         var stamp = Stamp(path);
         var directory = MakeDirectory(request.TemporaryDirectory ?? System.IO.Path.GetTempPath());
         try
@@ -77,13 +107,7 @@ public static class XenServerImage
 
             using var source = await ChainLayers.OpenAsync(chain, request.Inspection, cancellationToken)
                 .ConfigureAwait(false);
-            var target = await TargetAsync(request, chain[^1], cancellationToken).ConfigureAwait(false);
-            var result = await new NativeConversion(
-                conversion with { Target = target }, source, destination, progress)
-                .RunAsync(started, cancellationToken).ConfigureAwait(false);
-            return new XenServerImageResult(
-                path, result.Destination, request.Format, chain.Count, result.VirtualSize, result.FileSize, unpacked,
-                result.Verified, Stopwatch.GetElapsedTime(started));
+            return await read(source, chain, unpacked).ConfigureAwait(false);
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ImageUtils.Builders;
+using ImageUtils.Tests.Glance;
 using ImageUtils.Tests.Support;
 
 namespace ImageUtils.Tests.Cli;
@@ -43,6 +44,22 @@ public sealed class ConsoleFrontTests
             0,
             ConsoleFront.RunWith(
                 "env", Allowed, "dotnet", front, "map", "--allow-vmdk-type", "streamOptimized", image).Code);
+    }
+
+    [Fact]
+    public void An_address_on_the_web_is_inspected_where_private_addresses_are_allowed()
+    {
+        var image = File.ReadAllBytes(Path.Combine(s_data, "disk.qcow2"));
+        using var server = new ScriptedServer((request, stream) =>
+            ScriptedServer.AnswerRangeAsync(request, stream, image));
+        var (code, output, error) = ConsoleFront.Run(
+            "test", "--allow-private-address", $"{server.Address}disk.qcow2?secret", "http://[nonsense/");
+        Assert.Equal(2, code);
+        Assert.Matches(@"safe\s+qcow2\s+1 MiB\s+1\.75 KiB\s+http://127\.0\.0\.1:\d+/disk\.qcow2\s", output);
+        Assert.Contains("not an address", error, StringComparison.Ordinal);
+        (code, _, error) = ConsoleFront.Run("info", server.Address);
+        Assert.Equal(2, code);
+        Assert.Contains("loopback", error, StringComparison.Ordinal);
     }
 
     [Fact]

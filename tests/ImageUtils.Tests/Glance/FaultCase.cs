@@ -173,9 +173,12 @@ internal sealed partial class FaultCase(FaultyCloud cloud, string name)
             _ => await LookAtNewAsync(error, queued),
         };
 
+    private static string?[] FilesIn(string directory) =>
+        [.. Directory.EnumerateFileSystemEntries(directory).Select(Path.GetFileName).Except(["conversion"])];
+
     private string? LookAtFile(Exception? error, string directory)
     {
-        var names = Directory.EnumerateFileSystemEntries(directory).Select(Path.GetFileName).Except(["conversion"]).ToArray();
+        var names = FilesIn(directory);
         if (error is not null)
         {
             return names.Length == 0 ? null : $"left over: {string.Join(", ", names)}";
@@ -195,7 +198,7 @@ internal sealed partial class FaultCase(FaultyCloud cloud, string name)
             return LookAtFile(null, directory);
         }
 
-        var names = Directory.EnumerateFileSystemEntries(directory).Select(Path.GetFileName).Except(["conversion"]).ToArray();
+        var names = FilesIn(directory);
         if (names.Except([".result.imageutils-part"]).Any())
         {
             return $"left over: {string.Join(", ", names)}";
@@ -215,7 +218,9 @@ internal sealed partial class FaultCase(FaultyCloud cloud, string name)
             await client.UpdateAsync(image.Id, new GlanceImageChange().Remove("one").Remove("two"));
         }
 
-        return properties == ("1", "2") || (error is not null && properties == (null, null)) ? null : $"half changed: {properties}";
+        return properties == ("1", "2") || (error is not null && properties == (null, null))
+            ? null
+            : $"half changed: {properties}";
     }
 
     private async Task<string?> LookAtNewAsync(Exception? error, GlanceImage? queued)
@@ -227,7 +232,7 @@ internal sealed partial class FaultCase(FaultyCloud cloud, string name)
             var violation = error is null ? await LookAtImagesAsync(found)
                 : queued is not null ? await LookAtQueuedAsync(found, error)
                 : found.Count == 0 || error.Message.Contains("Delete it.", StringComparison.Ordinal) ? null
-                : $"left over: {string.Join(", ", found.Select(one => $"{one.Id} ({one.Status})"))} after {error.Message}";
+                : $"left over: {Describe(found)} after {error.Message}";
             if (violation is null || patience == 12)
             {
                 return violation;
@@ -245,7 +250,7 @@ internal sealed partial class FaultCase(FaultyCloud cloud, string name)
             || (one.Status == "deactivated" && error.Message.Contains("It was deactivated", StringComparison.Ordinal))
             || await LookAtImagesAsync(found) is null)
             ? null
-            : $"not as it was: {string.Join(", ", found.Select(one => $"{one.Id} ({one.Status}, {one.Size})"))} after {error.Message}";
+            : $"not as it was: {Describe(found)} after {error.Message}";
 
     private async Task<string?> LookAtImagesAsync(List<GlanceImage> found)
     {
@@ -285,6 +290,9 @@ internal sealed partial class FaultCase(FaultyCloud cloud, string name)
 
         return null;
     }
+
+    private static string Describe(List<GlanceImage> images) =>
+        string.Join(", ", images.Select(one => $"{one.Id} ({one.Status}, {one.Size})"));
 
     private async Task RemoveAsync()
     {

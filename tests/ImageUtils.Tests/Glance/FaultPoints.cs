@@ -89,7 +89,11 @@ internal static class FaultPoints
             4 => Of(FaultKind.TruncatedChunks, random.NextInt64(body)),
             5 => Of(FaultKind.WrongLength, random.NextInt64(-body, 100_000)),
             6 when random.Next(2) == 0 => Of(FaultKind.StatusAfterwards, 0) with { Status = random.Next(500, 505) },
-            6 => Of(FaultKind.Status, 0) with { Status = s_statuses[random.Next(s_statuses.Length)], IsLasting = false },
+            6 => Of(FaultKind.Status, 0) with
+            {
+                Status = s_statuses[random.Next(s_statuses.Length)],
+                IsLasting = false,
+            },
             7 when sent > 0 => Of(FaultKind.ChangedRequest, random.NextInt64(sent)),
             _ => Of(FaultKind.ChangedAnswer, random.NextInt64(body)),
         };
@@ -97,6 +101,6 @@ internal static class FaultPoints
         Fault Of(FaultKind kind, long at) => new(kind, one.Number, at, IsLasting: isLasting);
     }
 
-    private static IEnumerable<long> Edges(long head, long length) => new[] { 0, 1, head / 2, head - 1, head, head + 1, length - 1, length }
-        .Where(at => at >= 0 && at <= length).Distinct();
+    private static IEnumerable<long> Edges(long head, long length) =>
+        new[] { 0, 1, head / 2, head - 1, head, head + 1, length - 1, length }.Where(at => at >= 0 && at <= length).Distinct();
 }

@@ -48,8 +48,9 @@ public sealed class GlanceFaultTests(GlanceFaultTests.Images images) : IClassFix
         string name, string request, FaultKind kind, long at, int status, string outcome)
     {
         var one = new FaultCase(images.Cloud, name);
-        var number = (await CalmAsync(one)).Exchanges.Last(exchange => request.StartsWith(exchange.Method, StringComparison.Ordinal)
-            && exchange.Path.EndsWith(request.Split(' ')[1], StringComparison.Ordinal)).Number;
+        var number = (await CalmAsync(one)).Exchanges.Last(
+            exchange => request.StartsWith(exchange.Method, StringComparison.Ordinal)
+                && exchange.Path.EndsWith(request.Split(' ')[1], StringComparison.Ordinal)).Number;
         var fault = kind == FaultKind.OtherImageForRanges
             ? new Fault(kind, 1, IsLasting: true)
             : new Fault(kind, number, at, status);

@@ -64,8 +64,13 @@ public sealed class VolumeImporterTests : IDisposable
         var qed = await UploadAsync(client, "qed", Make("qed"), set: "qcow2");
         var error = await Assert.ThrowsAsync<ImageUnacceptableException>(() => ImportAsync(client, qed.Id, ImageFormat.Raw));
         Assert.Contains(qed.Id, error.Message, StringComparison.Ordinal);
+        var ploop = await UploadAsync(client, "ploop", Make("parallels"));
+        var result = await ImportAsync(client, ploop.Id, ImageFormat.Raw);
+        Assert.Equal((VolumeImportMethod.TemporaryFile, ploop.Size), (result.Method, result.TemporaryBytes));
+        Assert.Equal(_disk, await SampleDisk.ReadAsync(Result));
+        File.Delete(Result);
         var zipped = await UploadAsync(client, "qcow2", Gzip(Make("qcow2")), container: "compressed");
-        var result = await ImportAsync(client, zipped.Id, ImageFormat.Raw);
+        result = await ImportAsync(client, zipped.Id, ImageFormat.Raw);
         Assert.Equal(
             (VolumeImportMethod.TemporaryFile, zipped.Size + new FileInfo(_directory["made"]).Length),
             (result.Method, result.TemporaryBytes));

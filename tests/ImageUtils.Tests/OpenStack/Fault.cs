@@ -75,7 +75,8 @@ internal sealed class Exchange(int number, string method, string path)
 
     public long AnswerLength { get; set; }
 
-    public bool IsImageData => path.EndsWith("/file", StringComparison.Ordinal) || path.EndsWith("/stage", StringComparison.Ordinal);
+    public bool IsImageData => path.EndsWith("/file", StringComparison.Ordinal)
+        || path.EndsWith("/stage", StringComparison.Ordinal);
 
     public override string ToString() => $"{number}: {method} {path}";
 }

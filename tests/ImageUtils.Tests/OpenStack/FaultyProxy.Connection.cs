@@ -21,7 +21,8 @@ internal sealed partial class FaultyProxy
         internal async Task RunAsync(byte[] head, byte[] body, CancellationTokenSource stop)
         {
             var text = ConnectionHeader().Replace(Encoding.Latin1.GetString(head), "");
-            if (fault is { Kind: FaultKind.OtherImageForRanges } && text.Contains("\r\nRange:", StringComparison.OrdinalIgnoreCase))
+            if (fault is { Kind: FaultKind.OtherImageForRanges }
+                && text.Contains("\r\nRange:", StringComparison.OrdinalIgnoreCase))
             {
                 text = text.Replace(fault.Images.Asked, fault.Images.Given, StringComparison.Ordinal);
             }
@@ -81,7 +82,9 @@ internal sealed partial class FaultyProxy
             }
 
             await client.SendAsync(
-                fault!.Kind == FaultKind.Garbage ? "\0\u0001\u0002 nothing that one would expect\r\n\r\n"u8.ToArray() : ToAnswer(fault.Status),
+                fault!.Kind == FaultKind.Garbage
+                    ? "\0\u0001\u0002 nothing that one would expect\r\n\r\n"u8.ToArray()
+                    : ToAnswer(fault.Status),
                 cancellationToken);
             await FinishAsync(cancellationToken);
         }
