@@ -22,7 +22,7 @@ internal sealed record FaultResult(string Outcome, string Message, string? Viola
 /// <param name="name">The case's name, one of <see cref="Names"/>.</param>
 internal sealed partial class FaultCase(FaultyCloud cloud, string name)
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     private readonly bool _hasKeystone = name.EndsWith(" with Keystone", StringComparison.Ordinal);
     private readonly string[] _words = name.Split(' ');
@@ -58,7 +58,8 @@ internal sealed partial class FaultCase(FaultyCloud cloud, string name)
         GlanceClient? client = null;
         try
         {
-            client = await cloud.ConnectAsync(proxy, _hasKeystone, limit.Token);
+            var isPatient = fault?.Kind is not (FaultKind.StallAnswer or FaultKind.StallRequest);
+            client = await cloud.ConnectAsync(proxy, _hasKeystone, isPatient, limit.Token);
             await WorkAsync(client, image?.Id ?? queued?.Id, directory, limit.Token);
         }
         catch (Exception exception)

@@ -41,17 +41,25 @@ internal sealed class FaultyCloud : IDisposable
     /// <summary>The name of every image that a case makes.</summary>
     public string NewName => _name + "-new";
 
-    /// <summary>A client that is disturbed, and soon loses its patience.</summary>
-    public async Task<GlanceClient> ConnectAsync(FaultyProxy proxy, bool hasKeystone, CancellationToken cancellationToken) =>
-        new(await ImageServiceSession.ConnectAsync(
-            Settings(hasKeystone, uri => proxy.Open(uri), TimeSpan.FromSeconds(1.5)), cancellationToken))
+    /// <summary>A client that is disturbed.</summary>
+    /// <param name="proxy">What it is disturbed by.</param>
+    /// <param name="hasKeystone">Which service it works with.</param>
+    /// <param name="isPatient">Whether a service may take its time; else what falls silent is soon given up.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<GlanceClient> ConnectAsync(
+        FaultyProxy proxy, bool hasKeystone, bool isPatient, CancellationToken cancellationToken)
+    {
+        var seconds = isPatient ? 20 : 1;
+        return new GlanceClient(await ImageServiceSession.ConnectAsync(
+            Settings(hasKeystone, uri => proxy.Open(uri), TimeSpan.FromSeconds(1.5 * seconds)), cancellationToken))
         {
-            StallTimeout = TimeSpan.FromSeconds(0.75),
-            UploadAnswerTimeout = TimeSpan.FromSeconds(2),
+            StallTimeout = TimeSpan.FromSeconds(0.75 * seconds),
+            UploadAnswerTimeout = TimeSpan.FromSeconds(2 * seconds),
             MaximumContinuations = 2,
             ContinuationDelay = TimeSpan.FromMilliseconds(2),
             PollingDelay = TimeSpan.FromMilliseconds(50),
         };
+    }
 
     /// <summary>A client that is not disturbed.</summary>
     public async Task<GlanceClient> DirectAsync(bool hasKeystone)
