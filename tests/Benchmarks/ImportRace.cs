@@ -106,7 +106,8 @@ internal static class ImportRace
         ];
     }
 
-    private static Process StartServers(ScratchDirectory directory)
+    /// <summary>Keystone, Glance and Barbican; they end when their standard input does.</summary>
+    internal static Process StartServers(ScratchDirectory directory)
     {
         var root = Programs.Run("git", "rev-parse", "--show-toplevel").Trim();
         return Process.Start(new ProcessStartInfo(

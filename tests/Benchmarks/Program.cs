@@ -17,6 +17,8 @@ using ImageUtils.Benchmarks.Fuzzing;
 //     uploads while the image is made, beside qemu-img convert, sha512sum and curl -T
 // dotnet run -c Release --project tests/Benchmarks -- imports [--disk FILE] [--directory DIRECTORY] [--pairs 3] [--write]
 //     volumes of images of a real Glance in one pass, beside curl, sha512sum, qemu-img info and convert
+// dotnet run -c Release --project tests/Benchmarks -- glance-faults [--rounds 500] [--seed N] [--case NAME]
+//     [--directory DIRECTORY] [--write]               disturbs work with a real Glance; 1 on anything half done
 // dotnet run -c Release --project tests/Benchmarks -- verdicts docs/formats   what is checked, beside oslo.utils
 // dotnet run -c Release --project tests/Benchmarks -- fuzz [seconds] [seed] [directory] [part of a seed image's name]
 // dotnet run -c Release --project tests/Benchmarks -- --filter '*' micro-benchmarks
@@ -53,6 +55,11 @@ if (args is ["imports", ..])
 if (args is [ImportRace.One, _, _, _, _])
 {
     return await ImportRace.RunOneAsync(args.AsMemory(1));
+}
+
+if (args is ["glance-faults", ..])
+{
+    return await GlanceFaults.RunAsync(args.AsMemory(1));
 }
 
 if (args is ["torture", ..])

@@ -12,6 +12,7 @@ Describe 'Import-VolumeImage' -Skip:(-not $hasCloud) {
     BeforeAll {
         . "$PSScriptRoot/OpenStackCloud.ps1"
         . "$PSScriptRoot/GlanceImages.ps1"
+        . "$PSScriptRoot/SlowGlance.ps1"
         $cloud = Start-OpenStackCloud
         $data = "$root/tests/data"
         $image = New-TestImage $cloud.open_glance 'import-test' qcow2 "$data/disk.qcow2"
@@ -77,6 +78,20 @@ Describe 'Import-VolumeImage' -Skip:(-not $hasCloud) {
         $result.Source.Path | Should -Exist
         Clear-ImageTemporaryFile conversion -PassThru | Should -BeNullOrEmpty
         $result.Source.Path | Should -Exist
+    }
+
+    It 'ends soon after Ctrl+C, and leaves nothing' {
+        $bytes = [byte[]]::new(8MB)
+        [Random]::new(3).NextBytes($bytes)
+        [IO.File]::WriteAllBytes("$directory/big.raw", $bytes)
+        $big = New-TestImage $cloud.open_glance 'import-big' raw "$directory/big.raw"
+        $slow = Start-SlowGlance $cloud.open_glance
+        foreach ($way in '', '-KeepSource') {
+            Stop-HalfWay $slow "Import-VolumeImage $big '$directory/volume' qcow2 -ConversionDirectory '$directory/conversion' $way" |
+                Should -BeLessThan 2
+            Get-ChildItem -Name -Force -Recurse | Sort-Object | Should -Be 'big.raw', 'conversion'
+        }
+        Stop-SlowGlance $slow
     }
 
     It 'refuses what is too large for the volume, or to replace what is there' {

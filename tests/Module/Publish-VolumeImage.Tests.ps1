@@ -12,6 +12,7 @@ Describe 'Publish-VolumeImage' -Skip:(-not $hasCloud) {
     BeforeAll {
         . "$PSScriptRoot/OpenStackCloud.ps1"
         . "$PSScriptRoot/GlanceImages.ps1"
+        . "$PSScriptRoot/SlowGlance.ps1"
         $cloud = Start-OpenStackCloud
         $glance = $cloud.open_glance
         $data = "$root/tests/data"
@@ -69,6 +70,18 @@ Describe 'Publish-VolumeImage' -Skip:(-not $hasCloud) {
         $result.ContainerFormat | Should -Be compressed
         Import-VolumeImage $result.ImageId back.raw | Out-Null
         Compare-DiskImage back.raw volume.raw -KnownRaw -ReferenceKnownRaw -Quiet | Should -BeTrue
+    }
+
+    It 'ends soon after Ctrl+C, and leaves no image' {
+        $bytes = [byte[]]::new(8MB)
+        [Random]::new(3).NextBytes($bytes)
+        [IO.File]::WriteAllBytes("$directory/big.raw", $bytes)
+        $slow = Start-SlowGlance $glance
+        Stop-HalfWay $slow "Publish-VolumeImage '$directory/big.raw' -VolumeFormat raw -Name publish-stopped -StoreId fast" |
+            Should -BeLessThan 2
+        Stop-SlowGlance $slow
+        (Invoke-RestMethod "$glance/v2/images?name=publish-stopped").images.Count | Should -Be 0
+        Get-ChildItem -Name -Force | Sort-Object | Should -Be 'big.raw', 'volume.raw'
     }
 
     It 'leaves reserved properties out, and says so' {

@@ -12,6 +12,7 @@ Describe 'Save-GlanceImage' -Skip:(-not $hasCloud) {
     BeforeAll {
         . "$PSScriptRoot/OpenStackCloud.ps1"
         . "$PSScriptRoot/GlanceImages.ps1"
+        . "$PSScriptRoot/SlowGlance.ps1"
         $cloud = Start-OpenStackCloud
         $data = "$root/tests/data"
         $image = New-TestImage $cloud.open_glance 'save-test' qcow2 "$data/disk.qcow2"
@@ -62,6 +63,21 @@ Describe 'Save-GlanceImage' -Skip:(-not $hasCloud) {
         $other = New-TestImage $cloud.open_glance 'save-other' vmdk "$data/disk.qcow2"
         { Save-GlanceImage $other x -ErrorAction Stop } | Should -Throw -ErrorId 'ImageUnacceptable*'
         Get-ChildItem -Name -Force | Should -BeNullOrEmpty
+    }
+
+    It 'ends soon after Ctrl+C, and leaves nothing, or with -Resume what it goes on from' {
+        $bytes = [byte[]]::new(8MB)
+        [Random]::new(3).NextBytes($bytes)
+        [IO.File]::WriteAllBytes("$directory/big.raw", $bytes)
+        $big = New-TestImage $cloud.open_glance 'save-big' raw "$directory/big.raw"
+        $slow = Start-SlowGlance $cloud.open_glance
+        Stop-HalfWay $slow "Save-GlanceImage $big '$directory/saved'" | Should -BeLessThan 2
+        Get-ChildItem -Name -Force | Should -Be 'big.raw'
+        Stop-HalfWay $slow "Save-GlanceImage $big '$directory/saved' -Resume" | Should -BeLessThan 2
+        Stop-SlowGlance $slow
+        Get-ChildItem -Name -Force | Should -Be '.saved.imageutils-part', 'big.raw'
+        (Save-GlanceImage $big saved -Resume).ResumedAt | Should -BeGreaterThan 0
+        (Get-FileHash saved).Hash | Should -Be (Get-FileHash big.raw).Hash
     }
 
     It 'needs a session' {

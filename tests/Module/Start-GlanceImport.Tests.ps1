@@ -57,6 +57,28 @@ Describe 'Start-GlanceImport' -Skip:(-not $hasCloud) {
         (Start-GlanceImport $image.Id copy-image -Store slow -Wait).Stores | Sort-Object | Should -Be fast, slow
     }
 
+    It 'imports into all stores, and names one that failed' {
+        $new = New-CloudImage $session "$tag-d" $tag
+        $obstacle = "$($cloud.directory)/glance/slow/$($new.Id)"
+        $null = New-Item $obstacle
+        $done = $new | Start-GlanceImport -Path $file -AllStores -AllowStoreFailure -Wait -WarningVariable warned -WarningAction SilentlyContinue
+        $done.Status, $done.Stores | Should -Be active, fast
+        $warned | Should -BeLike '*slow*'
+        Remove-Item $obstacle
+        { $done | Start-GlanceImport -Method copy-image -AllStores -Wait -ErrorAction Stop } | Should -Not -Throw
+        (Get-GlanceImage -Id $new.Id).Stores | Sort-Object | Should -Be fast, slow
+    }
+
+    It 'fetches another region''s image' {
+        $there = Invoke-RestMethod "$($cloud.open_glance)/v2/images" -Method Post -ContentType application/json -Body (
+            @{ name = $tag; disk_format = 'qcow2'; container_format = 'bare' } | ConvertTo-Json)
+        $null = Invoke-RestMethod "$($cloud.open_glance)/v2/images/$($there.id)/file" -Method Put -ContentType application/octet-stream -InFile $file
+        $new = New-CloudImage $session "$tag-e" $tag
+        $done = $new | Start-GlanceImport -Method glance-download -RemoteRegion RegionTwo -RemoteImageId $there.id -Wait
+        $null = Invoke-RestMethod "$($cloud.open_glance)/v2/images/$($there.id)" -Method Delete
+        $done.OsHashValue | Should -Be (Get-FileHash $file -Algorithm SHA512).Hash
+    }
+
     It 'imports from the web' {
         $new = New-CloudImage $session "$tag-b" $tag
         ($new | Start-GlanceImport -Uri "$($cloud.open_glance)/v2/schemas/image" -Wait).Status | Should -Be active

@@ -106,13 +106,31 @@ public sealed partial class GlanceClient(ImageServiceSession session)
     /// <param name="image">What it is to be.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ImageStateConflictException">There is an image of this id.</exception>
-    public Task<GlanceImage> CreateAsync(NewGlanceImage image, CancellationToken cancellationToken = default) =>
-        ForImageAsync(image.Id ?? image.Name ?? "(new)", () => SendAsync(
-            new ServiceRequest(HttpMethod.Post, "v2/images")
+    public async Task<GlanceImage> CreateAsync(NewGlanceImage image, CancellationToken cancellationToken = default)
+    {
+        // With an id that nobody else has, it can be asked for again, and is found if only its answer was lost.
+        var isOwnId = image.Id is null;
+        var id = image.Id ?? Guid.NewGuid().ToString();
+        try
+        {
+            return await ForImageAsync(isOwnId ? image.Name ?? "(new)" : id, () => SendAsync(
+                new ServiceRequest(HttpMethod.Post, "v2/images")
+                {
+                    Content = GlanceBody.ToContent((image with { Id = id }).ToJson(), GlanceBody.Json),
+                    IsIdempotent = isOwnId,
+                },
+                Image, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (ImageUtilsException exception) when (isOwnId && MayHaveBeenDone(exception))
+        {
+            if (await FindMadeAsync(id, exception, cancellationToken).ConfigureAwait(false) is { } made)
             {
-                Content = GlanceBody.ToContent(image.ToJson(), GlanceBody.Json),
-            },
-            Image, cancellationToken));
+                return made;
+            }
+
+            throw;
+        }
+    }
 
     /// <summary>Changes an image.</summary>
     /// <param name="id">The id.</param>
@@ -216,6 +234,30 @@ public sealed partial class GlanceClient(ImageServiceSession session)
             : PathOf(id, $"/tags/{Uri.EscapeDataString(tag)}");
     }
 
+    // A refusal was one. A conflict is one with an earlier attempt, whose answer was lost.
+    private static bool MayHaveBeenDone(ImageUtilsException exception) => exception is ServiceUnreachableException
+        or ServiceAnswerException or ImageStateConflictException
+        or ServiceResponseException { Status: >= HttpStatusCode.InternalServerError };
+
+    private async Task<GlanceImage?> FindMadeAsync(
+        string id, ImageUtilsException reason, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await GetAsync(id, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ImageNotFoundInGlanceException)
+        {
+            return null;
+        }
+        catch (ImageUtilsException)
+        {
+            throw new ServiceUnreachableException(
+                $"{reason.Message} Image '{id}' may have been registered nevertheless: look whether it is there. Delete it.",
+                session.Endpoint, reason);
+        }
+    }
+
     private static GlanceImage? Image(JsonElement root) => GlanceJson.ReadImage(root);
 
     private static async Task<bool> ForImageAsync(string image, Func<Task> work) =>
@@ -242,7 +284,7 @@ public sealed partial class GlanceClient(ImageServiceSession session)
                     image, $"{about} is not in Glance, or not for this project to see. Check the id. {said}",
                     status, request),
                 HttpStatusCode.Conflict => new ImageStateConflictException(
-                    image, $"{about}: its state does not allow it. {said}", status, request),
+                    image, $"{about}: its state does not allow it. Look at it (Get-GlanceImage). {said}", status, request),
                 HttpStatusCode.RequestEntityTooLarge => new ImageQuotaException(
                     image, $"{about} is more than Glance takes. Have the quota or the limit raised. {said}",
                     status, request),

@@ -48,7 +48,10 @@ internal static partial class ServiceAnswers
         HttpStatusCode.Forbidden => " The user may not do this in this project: have a role granted.",
         HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError =>
             " Try again later; the service's log has the reason.",
-        _ => "",
+        >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest =>
+            " Check the endpoint: a token is sent nowhere else.",
+        HttpStatusCode.NotFound or HttpStatusCode.Gone => " Check the endpoint and what is asked for.",
+        _ => " Look into the service's log, if what it says is not enough.",
     };
 
     private static async Task<string> ReadExplanationAsync(

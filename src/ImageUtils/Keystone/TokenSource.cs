@@ -13,6 +13,7 @@ internal sealed class TokenSource(CloudSettings settings, ServiceConnection conn
     : IDisposable
 {
     private const int MaximumAnswerLength = 16 << 20;
+    private const int MaximumReadings = 3;
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private KeystoneToken? _token;
@@ -106,6 +107,29 @@ internal sealed class TokenSource(CloudSettings settings, ServiceConnection conn
 
     private async Task<KeystoneToken> AuthenticateAsync(CancellationToken cancellationToken)
     {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await AuthenticateOnceAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (AnswerCutException exception)
+            {
+                // A token that nobody has read expires of itself.
+                if (attempt == MaximumReadings)
+                {
+                    throw new ServiceUnreachableException(
+                        $"POST {TokensUri}: the answer was cut: {exception.Message.TrimEnd('.')}. Try again.", TokensUri,
+                        exception.InnerException);
+                }
+            }
+
+            await Task.Delay(settings.RetryDelay * attempt, clock, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<KeystoneToken> AuthenticateOnceAsync(CancellationToken cancellationToken)
+    {
         var body = AuthenticationRequest.Write(settings);
         try
         {
@@ -144,13 +168,14 @@ internal sealed class TokenSource(CloudSettings settings, ServiceConnection conn
         using (response)
         {
             var received = clock.GetUtcNow();
+            using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limited.CancelAfter(settings.Timeout);
             try
             {
-                await response.Content.LoadIntoBufferAsync(MaximumAnswerLength, cancellationToken)
-                    .ConfigureAwait(false);
-                var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+                await response.Content.LoadIntoBufferAsync(MaximumAnswerLength, limited.Token).ConfigureAwait(false);
+                var stream = await response.Content.ReadAsStreamAsync(limited.Token).ConfigureAwait(false);
                 var answer = await JsonSerializer.DeserializeAsync(
-                    stream, KeystoneJson.Default.TokenAnswer, cancellationToken).ConfigureAwait(false);
+                    stream, KeystoneJson.Default.TokenAnswer, limited.Token).ConfigureAwait(false);
                 if (answer?.Token is { } body
                     && response.Headers.TryGetValues("X-Subject-Token", out var values)
                     && values.First() is { Length: > 0 } token)
@@ -158,6 +183,16 @@ internal sealed class TokenSource(CloudSettings settings, ServiceConnection conn
                     response.Headers.Remove("X-Subject-Token");
                     return new KeystoneToken(new Secret(token), body, received);
                 }
+            }
+            catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw new AnswerCutException(
+                    $"it was not there within {settings.Timeout.TotalSeconds:0.#} s", exception);
+            }
+            catch (Exception exception) when (exception is IOException
+                or HttpRequestException { HttpRequestError: not HttpRequestError.ConfigurationLimitExceeded })
+            {
+                throw new AnswerCutException(exception.InnerException?.Message ?? exception.Message, exception);
             }
             catch (Exception exception) when (exception is JsonException or HttpRequestException)
             {
@@ -169,4 +204,8 @@ internal sealed class TokenSource(CloudSettings settings, ServiceConnection conn
                 ServiceAnswers.GetRequestId(response));
         }
     }
+
+    /// <summary>The answer did not come whole; asking again may help.</summary>
+    private sealed class AnswerCutException(string message, Exception innerException)
+        : Exception(message, innerException);
 }

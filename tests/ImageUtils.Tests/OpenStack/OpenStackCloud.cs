@@ -54,6 +54,11 @@ internal sealed class OpenStackCloud
 
     public string Barbican => this["barbican"];
 
+    /// <summary>A web server without ranges, of the files in <see cref="WebDirectory"/>.</summary>
+    public string Web => this["web"];
+
+    public string WebDirectory => Path.Combine(Directory, "web");
+
     /// <summary>The project <c>second</c>, in the domain Default.</summary>
     public string ProjectId => this["project_id"];
 

@@ -11,6 +11,8 @@ they are stopped and the directory is removed.
 By hand:  tests/Interop/openstack/start.py, and in another terminal what its line says:
           OS_CLIENT_CONFIG_FILE=.../clouds.yaml openstack --os-cloud test image list
 """
+import functools
+import http.server
 import importlib.util
 import json
 import os
@@ -19,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 
@@ -58,6 +61,20 @@ def wait_for(cloud, children):
     return made
 
 
+class QuietRequestHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Nothing: standard error is the tests'."""
+
+
+def serve_web(cloud):
+    """A web server for the directory "web", which knows no ranges; returns its address."""
+    os.makedirs(cloud.path("web"), exist_ok=True)
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(QuietRequestHandler, directory=cloud.path("web")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
 def log_tails(cloud):
     for name in sorted(os.listdir(cloud.directory)):
         if name.endswith((".log", ".out")):
@@ -93,7 +110,8 @@ def supervise(directory):
         made = wait_for(cloud, children)
         print(json.dumps({
             "directory": cloud.directory, "clouds": write_clouds(cloud, made), "keystone": cloud.keystone,
-            "glance": cloud.glance, "open_glance": cloud.open_glance, "barbican": cloud.barbican, **made}), flush=True)
+            "glance": cloud.glance, "open_glance": cloud.open_glance, "barbican": cloud.barbican,
+            "web": serve_web(cloud), **made}), flush=True)
         sys.stdin.read()
         return 0
     except Exception as error:
