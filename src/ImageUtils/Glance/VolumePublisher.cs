@@ -73,13 +73,17 @@ public static class VolumePublisher
             },
             cancellationToken).ConfigureAwait(false);
         var algorithm = await FindAlgorithmAsync(client, cancellationToken).ConfigureAwait(false);
+
+        // Not cancelled half-way: Glance might come to it only after nobody is there to delete it.
         var image = request.ImageId is { } id
             ? await FindQueuedAsync(client, id, cancellationToken).ConfigureAwait(false)
-            : await RegisterAsync(client, Describe(request, target.VirtualSize)).ConfigureAwait(false);
+            : await client.CreateAsync(Describe(request, target.VirtualSize), CancellationToken.None)
+                .ConfigureAwait(false);
+        var (sent, hash) = (0L, default(string));
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var (sent, hash) = await SendAsync(
+            (sent, hash) = await SendAsync(
                 request, target, image, algorithm, progress, cancellationToken).ConfigureAwait(false);
             var (result, isVerified) = await ConfirmAsync(client, image.Id, sent, algorithm, hash, cancellationToken)
                 .ConfigureAwait(false);
@@ -119,7 +123,15 @@ public static class VolumePublisher
         }
         catch (Exception exception) when (exception is not OriginalImageException { IsNewImageKept: true })
         {
-            await UndoAsync(client, image.Id, request.ImageId is null, exception).ConfigureAwait(false);
+            if (request.ImageId is null)
+            {
+                await UndoAsync(client, image.Id, exception).ConfigureAwait(false);
+            }
+            else if (hash is not null && exception is ImageUtilsException reason)
+            {
+                await WithdrawAsync(client, image.Id, $"{algorithm} {hash}", reason).ConfigureAwait(false);
+            }
+
             throw;
         }
     }
@@ -144,22 +156,6 @@ public static class VolumePublisher
         DiskFormat = request.Image.DiskFormat ?? request.Format.ToName(),
         ContainerFormat = request.Image.ContainerFormat ?? (request.Gzip is null ? "bare" : "compressed"),
     };
-
-    // By an id of its own: one whose registration was not answered can be deleted nevertheless. It is not cancelled
-    // half-way: Glance might come to it only after the deletion.
-    private static async Task<GlanceImage> RegisterAsync(GlanceClient client, NewGlanceImage image)
-    {
-        var id = image.Id ?? Guid.NewGuid().ToString();
-        try
-        {
-            return await client.CreateAsync(image with { Id = id }, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is not ServiceResponseException { IsRefusal: true })
-        {
-            await UndoAsync(client, id, isNew: true, exception).ConfigureAwait(false);
-            throw;
-        }
-    }
 
     private static async Task<GlanceImage> FindQueuedAsync(
         GlanceClient client, string id, CancellationToken cancellationToken)
@@ -240,14 +236,8 @@ public static class VolumePublisher
             : throw new ImageHashMismatchException(id, algorithm, image.OsHashValue ?? "none", hash);
     }
 
-    private static async Task UndoAsync(GlanceClient client, string id, bool isNew, Exception reason)
+    private static async Task UndoAsync(GlanceClient client, string id, Exception reason)
     {
-        if (!isNew)
-        {
-            await WithdrawAsync(client, id, reason).ConfigureAwait(false);
-            return;
-        }
-
         try
         {
             await client.DeleteIfThereAsync(id).ConfigureAwait(false);
@@ -264,11 +254,16 @@ public static class VolumePublisher
 
     // One that was there before is queued again by Glance itself, where its data did not come whole. What came whole but
     // is not what was sent can be neither replaced nor taken away without the image, only kept from being used.
-    private static async Task WithdrawAsync(GlanceClient client, string id, Exception reason)
+    private static async Task WithdrawAsync(
+        GlanceClient client, string id, string hash, ImageUtilsException reason)
     {
         if (reason is not (ImageHashMismatchException or ImageUnacceptableException))
         {
-            return;
+            throw new ImageUnacceptableException(
+                id,
+                $"All of it was sent, but what followed was not done: {reason.Message} Look at it (Get-GlanceImage): what was "
+                + $"sent has the {hash}. If that is its os_hash_value, it is complete; otherwise delete it.",
+                reason);
         }
 
         string outcome;
@@ -288,7 +283,8 @@ public static class VolumePublisher
         }
 
         throw new ImageUnacceptableException(
-            id, $"{reason.Message} {outcome} Glance does not let an image's data be replaced: delete it, and publish a new one.",
+            id,
+            $"{reason.Message} {outcome} Glance does not let an image's data be replaced: delete it, and publish a new one.",
             reason);
     }
 }

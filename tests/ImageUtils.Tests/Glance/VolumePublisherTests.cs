@@ -208,6 +208,38 @@ public sealed class VolumePublisherTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task What_was_sent_whole_but_cannot_be_confirmed_says_how_to_see_that_it_is_right()
+    {
+        const string id = "11111111-2222-3333-4444-555555555555";
+        await File.WriteAllBytesAsync(Volume, _disk);
+        var isSent = false;
+        using var server = new ScriptedServer(async (request, stream) =>
+        {
+            if (request.Method == "PUT")
+            {
+                await ScriptedServer.AnswerAsync(stream, 100);
+                await stream.ReadExactlyAsync(new byte[int.Parse(request.Header("Content-Length")!)]);
+                isSent = true;
+                await ScriptedServer.AnswerAsync(stream, 204);
+                return;
+            }
+
+            await ScriptedServer.AnswerAsync(
+                stream, isSent ? 500 : 200,
+                request.Path.Contains('?', StringComparison.Ordinal)
+                    ? """{"images": []}"""
+                    : $$"""{"id": "{{id}}", "status": "queued", "visibility": "private", "tags": []}""");
+        });
+        using var session = await server.OpenAsync();
+        var error = await Assert.ThrowsAsync<ImageUnacceptableException>(() => VolumePublisher.PublishAsync(
+            Request(new GlanceClient(session)) with { ImageId = id }));
+        Assert.Contains(
+            $"sha512 {Convert.ToHexStringLower(System.Security.Cryptography.SHA512.HashData(_disk))}", error.Message,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain(server.Requests, request => request.Method is "DELETE" or "POST");
+    }
+
     [Theory]
     [InlineData("sha256", true)]
     [InlineData("md4", false)]
