@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -59,14 +60,65 @@ internal sealed class DiscardingServer : IDisposable
                 await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray());
             }
 
-            var length = lines.First(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
-            var left = long.Parse(length[15..]) - (filled - end - 4);
-            while (left > 0 && await stream.ReadAsync(buffer) is > 0 and var count)
+            if (lines.FirstOrDefault(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))
+                is { } length)
             {
-                left -= count;
+                var left = long.Parse(length[15..]) - (filled - end - 4);
+                while (left > 0 && await stream.ReadAsync(buffer) is > 0 and var count)
+                {
+                    left -= count;
+                }
+            }
+            else
+            {
+                await TakeChunksAsync(stream, buffer, end + 4, filled);
             }
 
             await stream.WriteAsync("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"u8.ToArray());
+        }
+    }
+
+    // RFC 9112, section 7.1, without trailers.
+    private static async Task TakeChunksAsync(NetworkStream stream, byte[] buffer, int start, int filled)
+    {
+        while (true)
+        {
+            int end;
+            while ((end = buffer.AsSpan(start, filled - start).IndexOf("\r\n"u8)) < 0)
+            {
+                buffer.AsSpan(start, filled - start).CopyTo(buffer);
+                (start, filled) = (0, filled - start);
+                var read = await stream.ReadAsync(buffer.AsMemory(filled));
+                if (read == 0)
+                {
+                    return;
+                }
+
+                filled += read;
+            }
+
+            var size = long.Parse(buffer.AsSpan(start, end), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            start += end + 2;
+
+            // With the line's end that follows the data.
+            for (var left = size + 2; left > 0;)
+            {
+                var piece = (int)Math.Min(left, filled - start);
+                (start, left) = (start + piece, left - piece);
+                if (left > 0)
+                {
+                    (start, filled) = (0, await stream.ReadAsync(buffer));
+                    if (filled == 0)
+                    {
+                        return;
+                    }
+                }
+            }
+
+            if (size == 0)
+            {
+                return;
+            }
         }
     }
 }
