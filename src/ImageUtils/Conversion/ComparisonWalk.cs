@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using ImageUtils.Errors;
@@ -17,13 +16,12 @@ internal sealed class ComparisonWalk(
 {
     private const int MostWorkers = 8;
     private const int Spare = 2;
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly Lock _lock = new();
     private ExceptionDispatchInfo? _failure;
     private long _end = long.MaxValue;
     private long _bytesCompared;
-    private long _lastProgress;
+    private readonly PacedProgress _progress = new(progress);
 
     /// <summary>The guest offset of the first byte that is not the same.</summary>
     internal long? FirstDifference => _end == long.MaxValue ? null : _end;
@@ -232,16 +230,8 @@ internal sealed class ComparisonWalk(
         }
     }
 
-    private void Report(long position)
-    {
-        var now = Stopwatch.GetTimestamp();
-        if (progress is not null && Stopwatch.GetElapsedTime(_lastProgress, now) >= s_progressInterval)
-        {
-            _lastProgress = now;
-            progress.Report(new ConversionProgress(
-                ConversionStage.Comparing, position, Math.Max(image.Map.VirtualSize, reference.Map.VirtualSize)));
-        }
-    }
+    private void Report(long position) => _progress.Report(
+        ConversionStage.Comparing, position, Math.Max(image.Map.VirtualSize, reference.Map.VirtualSize));
 
     /// <summary>The same window of both disks.</summary>
     private sealed class Pair : IDisposable

@@ -7,15 +7,12 @@ namespace ImageUtils.Conversion;
 /// <summary>One conversion by the native engine: plan, copy, finish, flush, inspect, verify, name.</summary>
 internal sealed class NativeConversion
 {
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
-
     private readonly ConversionRequest _request;
     private readonly OpenedImage _source;
     private readonly string _destination;
-    private readonly IProgress<ConversionProgress>? _progress;
+    private readonly PacedProgress _progress;
     private readonly ImageMap _map;
     private readonly WriterOptions _options;
-    private long _lastProgress;
 
     internal NativeConversion(
         ConversionRequest request,
@@ -26,7 +23,7 @@ internal sealed class NativeConversion
         _request = request;
         _source = source;
         _destination = destination;
-        _progress = progress;
+        _progress = new PacedProgress(progress);
         _map = request.VirtualSize is { } size && size != source.Map.VirtualSize
             ? new ResizedMap(source.Map, size)
             : source.Map;
@@ -238,13 +235,6 @@ internal sealed class NativeConversion
         OnCheckpoint?.Invoke(position);
     }
 
-    private void Report(ConversionStage stage, long position)
-    {
-        var now = Stopwatch.GetTimestamp();
-        if (_progress is not null && Stopwatch.GetElapsedTime(_lastProgress, now) >= s_progressInterval)
-        {
-            _lastProgress = now;
-            _progress.Report(new ConversionProgress(stage, position, _map.VirtualSize));
-        }
-    }
+    private void Report(ConversionStage stage, long position) =>
+        _progress.Report(stage, position, _map.VirtualSize);
 }

@@ -14,7 +14,6 @@ namespace ImageUtils.Glance;
 public static class ImageSaver
 {
     private const int BufferLength = 1 << 20;
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Downloads one image.</summary>
     /// <param name="request">What is asked for.</param>
@@ -94,7 +93,7 @@ public static class ImageSaver
         IProgress<ConversionProgress>? progress)
     {
         private readonly byte[] _buffer = new byte[BufferLength];
-        private long _lastProgress;
+        private readonly PacedProgress _progress = new(progress);
 
         internal async Task<(ContentCheck Check, ImageInspection Inspection, long ResumedAt)> DownloadAsync(
             CancellationToken cancellationToken)
@@ -189,14 +188,7 @@ public static class ImageSaver
             }
         }
 
-        private void Report(ConversionStage stage, long position)
-        {
-            var now = Stopwatch.GetTimestamp();
-            if (progress is not null && Stopwatch.GetElapsedTime(_lastProgress, now) >= s_progressInterval)
-            {
-                _lastProgress = now;
-                progress.Report(new ConversionProgress(stage, position, image.Size ?? position));
-            }
-        }
+        private void Report(ConversionStage stage, long position) =>
+            _progress.Report(stage, position, image.Size ?? position);
     }
 }

@@ -17,7 +17,6 @@ public static class VolumePublisher
     private const string UsualAlgorithm = "sha512";
     private const string Queued = "queued";
     private const string Active = "active";
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Makes one image.</summary>
     /// <param name="request">What is asked for.</param>
@@ -182,7 +181,7 @@ public static class VolumePublisher
             observers.Add(signer.Append);
         }
 
-        var last = 0L;
+        var paced = new PacedProgress(progress);
         async Task WriteAsync(Stream stream, CancellationToken token) =>
             await target.WriteToAsync(stream, observers, Report, token).ConfigureAwait(false);
 
@@ -209,15 +208,8 @@ public static class VolumePublisher
 
         return (sent, Convert.ToHexStringLower(hash.GetHashAndReset()));
 
-        void Report(long position)
-        {
-            var now = Stopwatch.GetTimestamp();
-            if (progress is not null && Stopwatch.GetElapsedTime(last, now) >= s_progressInterval)
-            {
-                last = now;
-                progress.Report(new ConversionProgress(ConversionStage.Uploading, position, target.FileLength ?? position));
-            }
-        }
+        void Report(long position) =>
+            paced.Report(ConversionStage.Uploading, position, target.FileLength ?? position);
     }
 
     private static async Task<(GlanceImage Image, bool IsVerified)> ConfirmAsync(

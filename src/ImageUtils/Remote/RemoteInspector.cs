@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ImageUtils.Conversion;
 using ImageUtils.Errors;
 using ImageUtils.Glance;
@@ -16,7 +15,6 @@ public static class RemoteInspector
     // Nearly all that is looked at is in the first of these, in the one that optical discs begin in, and in the last.
     private const int BlockLength = 16 << 10;
     private const int StreamLength = 256 << 10;
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Inspects an image in Glance.</summary>
     /// <param name="client">Glance.</param>
@@ -130,7 +128,7 @@ public static class RemoteInspector
 
         var inspector = new StreamInspector(options.Inspection, options.Expected);
         var buffer = new byte[StreamLength];
-        var lastProgress = 0L;
+        var paced = new PacedProgress(progress);
         int got;
         while ((got = await file.ReadNextAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
         {
@@ -147,12 +145,7 @@ public static class RemoteInspector
                 throw new DownloadTooLongException(file.Name, options.MaximumDownload, null);
             }
 
-            if (progress is not null && Stopwatch.GetElapsedTime(lastProgress) >= s_progressInterval)
-            {
-                lastProgress = Stopwatch.GetTimestamp();
-                progress.Report(new ConversionProgress(
-                    ConversionStage.Downloading, inspector.Position, file.Length ?? options.MaximumDownload));
-            }
+            paced.Report(ConversionStage.Downloading, inspector.Position, file.Length ?? options.MaximumDownload);
         }
 
         if (inspector.Position == 0)

@@ -15,12 +15,9 @@ namespace ImageUtils.Streaming;
 /// </summary>
 internal sealed class StreamedConversion
 {
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
-
     private readonly ConversionRequest _request;
     private readonly RemoteSource _source;
     private readonly ImageInspection _inspection;
-    private long _lastProgress;
 
     /// <param name="request">
     /// What is asked for: destination, format, target, space; the source's path names the image in messages.
@@ -58,6 +55,7 @@ internal sealed class StreamedConversion
     internal async Task<ImageConversionResult?> RunAsync(CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
+        var paced = new PacedProgress(Progress);
         if (ImageOpener.FindReader(_inspection.Format) is not { } reader
             || ImageConverter.FindWriter(_request.DestinationFormat) is not { } format)
         {
@@ -100,14 +98,14 @@ internal sealed class StreamedConversion
             var copy = new PassingCopy(_source, pieces, target)
             {
                 OnPassed = OnPassed,
-                OnPosition = position => Report(ConversionStage.Converting, position),
+                OnPosition = position => paced.Report(ConversionStage.Converting, position, _source.Length),
             };
             await copy.RunAsync(stream, cancellationToken).ConfigureAwait(false);
         }
 
         Verify?.Invoke();
         await target.FinishAsync(cancellationToken).ConfigureAwait(false);
-        Report(ConversionStage.Flushing, _source.Length);
+        paced.Report(ConversionStage.Flushing, _source.Length, _source.Length);
         await Completion.FlushAsync(sink, cancellationToken).ConfigureAwait(false);
         var (found, length) = await ResultCheck.InspectAsync(
             destination, _request, writer.VirtualSize, cancellationToken).ConfigureAwait(false);
@@ -127,16 +125,6 @@ internal sealed class StreamedConversion
             Duration = Stopwatch.GetElapsedTime(started),
             Engine = ConversionEngine.Native,
         };
-    }
-
-    private void Report(ConversionStage stage, long position)
-    {
-        var now = Stopwatch.GetTimestamp();
-        if (Progress is not null && Stopwatch.GetElapsedTime(_lastProgress, now) >= s_progressInterval)
-        {
-            _lastProgress = now;
-            Progress.Report(new ConversionProgress(stage, position, _source.Length));
-        }
     }
 
     /// <summary>A remote image has no other files.</summary>

@@ -17,9 +17,6 @@ namespace ImageUtils.Streaming;
 internal sealed class StreamedRawDisk(ConversionRequest request, ImageFormat claimed)
 {
     private const int BufferLength = 1 << 20;
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
-
-    private long _lastProgress;
 
     /// <summary>Opens the stream, from its first byte on.</summary>
     internal required Func<CancellationToken, Task<Stream>> OpenAsync { get; init; }
@@ -66,7 +63,10 @@ internal sealed class StreamedRawDisk(ConversionRequest request, ImageFormat cla
         var stream = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
         {
-            var passing = new PassingSource(stream, OnPassed, Report);
+            var paced = new PacedProgress(Progress);
+            var passing = new PassingSource(
+                stream, OnPassed,
+                position => paced.Report(ConversionStage.Converting, position, Length ?? position));
             try
             {
                 size = await CopyAsync(passing, inspector, sink, cancellationToken).ConfigureAwait(false);
@@ -154,16 +154,6 @@ internal sealed class StreamedRawDisk(ConversionRequest request, ImageFormat cla
         {
             throw new ImageFormatMismatchException(
                 request.SourcePath, claimed, inspector.MatchedFormats.FirstOrDefault(format => !claimed.Accepts(format)));
-        }
-    }
-
-    private void Report(long position)
-    {
-        var now = Stopwatch.GetTimestamp();
-        if (Progress is not null && Stopwatch.GetElapsedTime(_lastProgress, now) >= s_progressInterval)
-        {
-            _lastProgress = now;
-            Progress.Report(new ConversionProgress(ConversionStage.Converting, position, Length ?? position));
         }
     }
 

@@ -15,8 +15,6 @@ namespace ImageUtils.VhdChains;
 /// </summary>
 public static class VhdCompactor
 {
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
-
     /// <summary>Compacts one disk, if that makes its file smaller.</summary>
     /// <param name="request">What is asked for.</param>
     /// <param name="progress">Is told how far it is, at most five times a second.</param>
@@ -46,7 +44,7 @@ public static class VhdCompactor
         ThrowIfWithoutBlocks(image);
         using var parent = await OpenParentAsync(image, options, cancellationToken).ConfigureAwait(false);
         var reader = ImageOpener.FindReader(image.Format)!;
-        var last = Stopwatch.GetTimestamp();
+        var paced = new PacedProgress(progress);
         var plan = await PlanAsync(image, reader, parent, Reporter(ConversionStage.Comparing), cancellationToken)
             .ConfigureAwait(false);
         var oldLength = image.File.Length;
@@ -81,14 +79,8 @@ public static class VhdCompactor
 
         Action<long> Reporter(ConversionStage stage) => position => Report(stage, position, image.Map.VirtualSize);
 
-        void Report(ConversionStage stage, long position, long whole)
-        {
-            if (progress is not null && Stopwatch.GetElapsedTime(last) >= s_progressInterval)
-            {
-                last = Stopwatch.GetTimestamp();
-                progress.Report(new ConversionProgress(stage, Math.Min(position, whole), whole));
-            }
-        }
+        void Report(ConversionStage stage, long position, long whole) =>
+            paced.Report(stage, Math.Min(position, whole), whole);
     }
 
     private static OpenOptions Allow(OpenOptions options, string directory)

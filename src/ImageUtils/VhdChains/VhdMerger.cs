@@ -15,7 +15,6 @@ namespace ImageUtils.VhdChains;
 public static class VhdMerger
 {
     private const int BufferLength = 4 << 20;
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Merges.</summary>
     /// <param name="request">What is asked for.</param>
@@ -187,7 +186,7 @@ public static class VhdMerger
             .ConfigureAwait(false);
         using var reader = new ExtentReader();
         using var buffer = new AlignedBuffer(BufferLength);
-        var last = 0L;
+        var paced = new PacedProgress(progress);
         await foreach (var extent in source.Map.GetExtentsAsync(cancellationToken).ConfigureAwait(false))
         {
             if (extent.Kind == ExtentKind.Zero)
@@ -225,15 +224,7 @@ public static class VhdMerger
 
         return (into.VirtualSize, reader.BytesRead, file.Sink.BytesWritten);
 
-        void Report(ConversionStage stage, long position)
-        {
-            var now = Stopwatch.GetTimestamp();
-            if (progress is not null && Stopwatch.GetElapsedTime(last, now) >= s_progressInterval)
-            {
-                last = now;
-                progress.Report(new ConversionProgress(stage, position, source.Map.VirtualSize));
-            }
-        }
+        void Report(ConversionStage stage, long position) => paced.Report(stage, position, source.Map.VirtualSize);
     }
 
     // A disk that was made over the target, and left out, must not take it for what it was. VHDs have nothing for that.

@@ -16,7 +16,6 @@ namespace ImageUtils.XenServer;
 public static class XenServerImage
 {
     private const UnixFileMode OwnersMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
     /// Whether Glance's properties of an image say that it is one: Cinder's <c>is_xenserver_format</c>.
@@ -134,18 +133,10 @@ public static class XenServerImage
             : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         await using (content.ConfigureAwait(false))
         {
-            var last = Stopwatch.GetTimestamp();
+            var paced = new PacedProgress(progress);
             var chain = await archive.UnpackAsync(
                 content,
-                position =>
-                {
-                    if (progress is not null && Stopwatch.GetElapsedTime(last) >= s_progressInterval)
-                    {
-                        last = Stopwatch.GetTimestamp();
-                        progress.Report(
-                            new ConversionProgress(ConversionStage.Unpacking, position, archive.UnpackedBytes));
-                    }
-                },
+                position => paced.Report(ConversionStage.Unpacking, position, archive.UnpackedBytes),
                 cancellationToken).ConfigureAwait(false);
             return (chain, archive.UnpackedBytes);
         }
