@@ -25,10 +25,16 @@ Describe 'Clear-ImageTemporaryFile' {
         # One that was not complete, where a file must have a name until it is.
         $part = ".$(New-Left three 999999998).$([guid]::NewGuid().ToString('N')).imageutils-part"
         Get-Item imageutils-three-* | Rename-Item -NewName $part
+        # One that a chain was unpacked in.
+        $chain = New-Left three 999999998
+        Remove-Item $chain
+        $null = New-Item -ItemType Directory $chain
+        Set-Content "$chain/0.vhd" 12345 -NoNewline
         $removed = Clear-ImageTemporaryFile . -PassThru
+        ($removed | Where-Object Path -Like "*$chain").Length | Should -Be 5
         $removed | Should -BeOfType ImageUtils.Glance.ImageTemporaryFile
         $removed.ImageId | Select-Object -Unique | Should -Be '11111111-2222-3333-4444-555555555555'
-        ($removed.Path | Split-Path -Leaf | Sort-Object) | Should -Be ($gone, $again, $part | Sort-Object)
+        ($removed.Path | Split-Path -Leaf | Sort-Object) | Should -Be ($gone, $again, $part, $chain | Sort-Object)
         Get-ChildItem -Name -Force | Sort-Object | Should -Be ($mine, 'other.image-tmp' | Sort-Object)
         ($removed | Out-String) | Should -Match 'one'
     }

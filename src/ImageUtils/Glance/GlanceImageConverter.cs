@@ -150,8 +150,7 @@ public static class GlanceImageConverter
                 return await PublishAsync(saved, 0, started, cancellationToken).ConfigureAwait(false);
             }
 
-            var path = ImageTemporaryFile.NewPath(
-                Path.GetFullPath(request.ConversionDirectory), Client.Session.ProjectId, image.Id);
+            var path = NewTemporaryPath();
             if (image.Size is { } size)
             {
                 SpaceCheck.ThrowIfShort(new SpaceRequirement(SpaceKind.Temporary, request.ConversionDirectory, size));
@@ -189,7 +188,7 @@ public static class GlanceImageConverter
                     {
                         Path = saved.Path,
                         Inspection = request.Inspection,
-                        TemporaryDirectory = request.ConversionDirectory,
+                        UnpackDirectory = NewTemporaryPath(),
                     },
                     (disk, _, chain) => PublishAsync(disk, temporaryBytes + chain),
                     progress, cancellationToken).ConfigureAwait(false);
@@ -235,6 +234,9 @@ public static class GlanceImageConverter
                 };
             }
         }
+
+        private string NewTemporaryPath() => ImageTemporaryFile.NewPath(
+            Path.GetFullPath(request.ConversionDirectory), Client.Session.ProjectId, image.Id);
 
         private VolumePublishRequest Publication(string path) => new()
         {

@@ -6,22 +6,24 @@ using ImageUtils.Errors;
 namespace ImageUtils.Glance;
 
 /// <summary>
-/// A file in the conversion directory that an image's data goes through where that cannot be avoided. Its name says whose it
-/// is, of which image, and which process made it.
+/// A file in the conversion directory that an image's data goes through where that cannot be avoided, or a directory that
+/// an image's chain is unpacked in. Its name says whose it is, of which image, and which process made it.
 /// </summary>
 public sealed partial class ImageTemporaryFile
 {
     private const string Prefix = "imageutils-";
     private const string Suffix = ".image-tmp";
 
-    private ImageTemporaryFile(FileInfo file, Match name)
+    private ImageTemporaryFile(FileSystemInfo file, Match name)
     {
         Path = file.FullName;
         Owner = name.Groups["owner"].Value.Replace('_', '-');
         ImageId = name.Groups["image"].Value.Replace('_', '-');
         ProcessId = int.Parse(name.Groups["process"].ValueSpan, CultureInfo.InvariantCulture);
         ProcessStarted = long.Parse(name.Groups["started"].ValueSpan, CultureInfo.InvariantCulture);
-        Length = file.Length;
+        Length = file is DirectoryInfo directory
+            ? directory.EnumerateFiles("*", SearchOption.AllDirectories).Sum(one => one.Length)
+            : ((FileInfo)file).Length;
         LastWriteTime = file.LastWriteTimeUtc;
     }
 
@@ -37,7 +39,7 @@ public sealed partial class ImageTemporaryFile
     /// <summary>The process that made it.</summary>
     public int ProcessId { get; }
 
-    /// <summary>The file's length in bytes.</summary>
+    /// <summary>The length in bytes; a directory's is that of all files in it.</summary>
     public long Length { get; }
 
     /// <summary>When it was written to last.</summary>
@@ -73,7 +75,7 @@ public sealed partial class ImageTemporaryFile
         {
             return
             [
-                .. new DirectoryInfo(directory).EnumerateFiles("*" + Prefix + "*" + Suffix + "*")
+                .. new DirectoryInfo(directory).EnumerateFileSystemInfos("*" + Prefix + "*" + Suffix + "*")
                     .Select(file => (File: file, Match: Name().Match(file.Name))).Where(one => one.Match.Success)
                     .OrderBy(one => one.File.Name, StringComparer.Ordinal)
                     .Select(one => new ImageTemporaryFile(one.File, one.Match)),
@@ -102,7 +104,15 @@ public sealed partial class ImageTemporaryFile
 
         try
         {
-            File.Delete(Path);
+            if (Directory.Exists(Path))
+            {
+                Directory.Delete(Path, recursive: true);
+            }
+            else
+            {
+                File.Delete(Path);
+            }
+
             return true;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)

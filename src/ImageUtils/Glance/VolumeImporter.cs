@@ -161,8 +161,7 @@ public static class VolumeImporter
 
         private async Task<VolumeImportResult> ImportThroughFileAsync(CancellationToken cancellationToken)
         {
-            var path = ImageTemporaryFile.NewPath(
-                Path.GetFullPath(request.ConversionDirectory), request.Client.Session.ProjectId, image.Id);
+            var path = NewTemporaryPath();
             if (image.Size is { } size)
             {
                 SpaceCheck.ThrowIfShort(new SpaceRequirement(SpaceKind.Temporary, request.ConversionDirectory, size));
@@ -212,7 +211,7 @@ public static class VolumeImporter
                         Inspection = request.Inspection,
                         Overwrite = request.Overwrite,
                         ConversionDisabled = request.ConversionDisabled,
-                        TemporaryDirectory = request.ConversionDirectory,
+                        UnpackDirectory = NewTemporaryPath(),
                     },
                     progress, cancellationToken).ConfigureAwait(false);
                 return WithHash(
@@ -260,6 +259,9 @@ public static class VolumeImporter
                 },
             };
         }
+
+        private string NewTemporaryPath() => ImageTemporaryFile.NewPath(
+            Path.GetFullPath(request.ConversionDirectory), request.Client.Session.ProjectId, image.Id);
 
         private ConversionRequest Conversion(string source) => new()
         {

@@ -94,7 +94,8 @@ public static class XenServerImage
     {
         var path = Destination.Resolve(request.Path);
         var stamp = Stamp(path);
-        var directory = MakeDirectory(request.TemporaryDirectory ?? System.IO.Path.GetTempPath());
+        var directory = MakeDirectory(request.UnpackDirectory ?? System.IO.Path.Join(
+            request.TemporaryDirectory ?? System.IO.Path.GetTempPath(), $".imageutils-{Guid.NewGuid():N}"));
         try
         {
             var (chain, unpacked) = await UnpackAsync(request, path, directory, progress, cancellationToken)
@@ -192,9 +193,8 @@ public static class XenServerImage
         return (file.Length, File.GetLastWriteTimeUtc(path));
     }
 
-    private static string MakeDirectory(string parent)
+    private static string MakeDirectory(string path)
     {
-        var path = System.IO.Path.Join(parent, $".imageutils-{Guid.NewGuid():N}");
         try
         {
             if (OperatingSystem.IsWindows())
@@ -212,7 +212,7 @@ public static class XenServerImage
         {
             throw new ImageWriteException(
                 ImageWriteProblem.AccessDenied, path,
-                $"The chain cannot be unpacked below '{parent}': {exception.Message} Name another directory "
+                $"The chain cannot be unpacked in '{path}': {exception.Message} Name another directory "
                 + "(ConversionDirectory of the configuration).");
         }
     }

@@ -38,6 +38,9 @@ public sealed record XenServerImageRequest
     /// the system's directory for temporary files.
     /// </summary>
     public string? TemporaryDirectory { get; init; }
+
+    /// <summary>That directory itself, which is made; null: one that no other has the name of.</summary>
+    internal string? UnpackDirectory { get; init; }
 }
 
 /// <summary>A XenServer image that has become one disk. Sizes are in bytes.</summary>

@@ -112,13 +112,19 @@ public sealed class GlanceImageConverterTests : IDisposable
         result = await ConvertAsync(Request(chain.Id, ImageFormat.Raw));
         Assert.Equal(("raw", "bare"), (result.DiskFormat, result.ContainerFormat));
         Assert.True(result.TemporaryBytes > chain.Size);
-        await VolumeImporter.ImportAsync(new VolumeImportRequest
-        {
-            Client = client,
-            Image = chain.Id,
-            Destination = _directory["chain.raw"],
-            ConversionDirectory = ConversionDirectory,
-        });
+        var unpacked = new List<ImageTemporaryFile>();
+        await VolumeImporter.ImportAsync(
+            new VolumeImportRequest
+            {
+                Client = client,
+                Image = chain.Id,
+                Destination = _directory["chain.raw"],
+                ConversionDirectory = ConversionDirectory,
+            },
+            new Immediately(() => unpacked.AddRange(
+                ImageTemporaryFile.Find(ConversionDirectory).Where(file => Directory.Exists(file.Path)))));
+        Assert.All(unpacked, directory => Assert.Equal((chain.Id, true), (directory.ImageId, directory.IsInUse)));
+        Assert.NotEmpty(unpacked);
         Assert.Equal(await File.ReadAllBytesAsync(_directory["chain.raw"]), await ReadAsync(result.ImageId));
         Assert.Empty(Directory.EnumerateFileSystemEntries(ConversionDirectory));
     }

@@ -309,9 +309,4 @@ public sealed class VolumePublisherTests : IDisposable
             path, new OpenOptions { KnownRaw = format == ImageFormat.Raw, ClaimedFormat = format });
         return NativeImage.Read(image.Map);
     }
-
-    private sealed class Immediately(Action action) : IProgress<ConversionProgress>
-    {
-        public void Report(ConversionProgress value) => action();
-    }
 }
