@@ -239,7 +239,7 @@ public static class VolumePublisher
             throw new ImageUnacceptableException(
                 id,
                 $"It could not be published ({reason.Message}), and what was registered of it could not be deleted either: "
-                + $"{exception.Message} Delete it, if it is there.",
+                + $"{exception.Message} Delete it.",
                 reason);
         }
     }
